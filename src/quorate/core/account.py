@@ -12,7 +12,7 @@ from quorate.core.errors import InvariantError
 from quorate.core.events import AnyEvent, Bar, Charged, Fill, Roll, Rolled, Settled, TradeClosed
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money, divide_half_even
-from quorate.core.order import Role, Side
+from quorate.core.order import Role
 
 
 class Position:
@@ -53,7 +53,9 @@ class Account:
     def __init__(self, cash: Money, instruments: Mapping[str, Instrument]) -> None:
         for instrument in instruments.values():
             if instrument.currency != cash.scale:
-                raise InvariantError(f"{instrument.id} is quoted in {instrument.currency}, the account is in {cash.scale}")
+                raise InvariantError(
+                    f"{instrument.id} is quoted in {instrument.currency}, the account is in {cash.scale}"
+                )
         self.currency = cash.scale
         self.cash_e8 = cash.count
         self.start_e8 = cash.count
@@ -74,6 +76,11 @@ class Account:
     def equity(self) -> Money:
         """Cash and unrealised profit at the last marks."""
         return Money(self.equity_e8, self.currency)
+
+    @property
+    def gross_e8(self) -> int:
+        """Sum of absolute worths at the last marks, in 1e-8."""
+        return sum(abs(position.worth_e8) for position in self.positions.values())
 
     @property
     def cash(self) -> Money:
@@ -115,7 +122,9 @@ class Account:
         signed = fill.quantity.count * fill.side.sign
         before = position.lots
         if before and (before > 0) != (signed > 0) and abs(signed) > abs(before):
-            raise InvariantError(f"fill {fill.id} turns a position of {before} lots by {signed}: exits only reduce")
+            raise InvariantError(
+                f"fill {fill.id} turns a position of {before} lots by {signed}: exits only reduce"
+            )
         opens = before == 0 or (before > 0) == (signed > 0)
         if before == 0:
             position._open_trade(fill.filled_at, self.decisions.get(fill.order, fill.order))
@@ -191,8 +200,3 @@ class Account:
             raise InvariantError(
                 f"the desk's cash is {self.cash_e8 / 1e8:.8f}, the venue's ledger says {(event.cash.count + cost) / 1e8:.8f}"
             )
-
-
-def flat_side(lots: int) -> Side:
-    """The side that closes a position of so many lots."""
-    return Side.SELL if lots > 0 else Side.BUY

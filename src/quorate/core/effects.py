@@ -69,4 +69,6 @@ class Tell(Effect, frozen=True, tag="tell"):
     text: str
 
 
-AnyEffect = ApprovedOrder | Vetoed | Cancel | Ask | WakeAt | BreakerMoved | Silenced | Tell | Decision | TradeClosed
+AnyEffect = (
+    ApprovedOrder | Vetoed | Cancel | Ask | WakeAt | BreakerMoved | Silenced | Tell | Decision | TradeClosed
+)

@@ -1,15 +1,15 @@
 """The one tree of errors: what went wrong, where, and what to do about it.
 
-    QuorateError
-    |-- InputError            what a person or a file gave us is wrong            (exit 2)
-    |   |-- ConfigError       a recipe, rulebook, option or environment value
-    |   `-- DataError         market data: a file, a column, a row
-    |-- UnitError             two units that must not meet met                    (exit 4)
-    |-- SealError             an order that the shield did not let pass, at the gate
-    |-- VenueError            a venue did not do what its port promises
-    |-- JournalError          the journal cannot be written, read or believed
-    |   `-- TamperError       a stored record is not what was written
-    `-- InvariantError        our own bookkeeping contradicts itself: halt        (exit 4)
+QuorateError
+|-- InputError            what a person or a file gave us is wrong            (exit 2)
+|   |-- ConfigError       a recipe, rulebook, option or environment value
+|   `-- DataError         market data: a file, a column, a row
+|-- UnitError             two units that must not meet met                    (exit 4)
+|-- SealError             an order that the shield did not let pass, at the gate
+|-- VenueError            a venue did not do what its port promises
+|-- JournalError          the journal cannot be written, read or believed
+|   `-- TamperError       a stored record is not what was written
+`-- InvariantError        our own bookkeeping contradicts itself: halt        (exit 4)
 """
 
 from __future__ import annotations

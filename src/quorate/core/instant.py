@@ -16,7 +16,16 @@ DAY = 24 * HOUR
 YEAR = 365 * DAY  # a calendar year of a market that never sleeps
 NEVER = 2**63 - 1  # sorts after every instant; fits a signed 64-bit column
 
-_UNITS = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_UNITS = {
+    "ns": 1,
+    "us": MICROSECOND,
+    "ms": MILLISECOND,
+    "s": SECOND,
+    "m": MINUTE,
+    "h": HOUR,
+    "d": DAY,
+    "w": 7 * DAY,
+}
 _SPAN = re.compile(r"(\d+)\s*(ns|us|ms|s|m|h|d|w)")
 
 
@@ -28,7 +37,9 @@ def parse_instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
-        raise InputError(f"'{text}' is not a date or an RFC 3339 time", todo="write 2024-01-31 or 2024-01-31T12:00:00Z") from error
+        raise InputError(
+            f"'{text}' is not a date or an RFC 3339 time", todo="write 2024-01-31 or 2024-01-31T12:00:00Z"
+        ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)

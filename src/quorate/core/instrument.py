@@ -9,7 +9,7 @@ from functools import cached_property
 
 import msgspec
 
-from quorate.core.errors import ConfigError
+from quorate.core.errors import ConfigError, UnitError
 from quorate.core.instant import DAY, HOUR
 from quorate.core.money import E8, Money, Notional, Price, Quantity, divide_half_even, divide_up
 
@@ -83,7 +83,9 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         for name in ("taker_bps", "commission", "spread_bps", "slippage_bps", "financing_bps_year"):
             value = getattr(self, name)
             if not value.is_finite() or value < 0:
-                raise ConfigError(f"{name} must not be negative, but is {value}", where=f"instrument {self.id}")
+                raise ConfigError(
+                    f"{name} must not be negative, but is {value}", where=f"instrument {self.id}"
+                )
         if self.calendar not in CALENDARS:
             raise ConfigError(
                 f"unknown calendar '{self.calendar}'",
@@ -133,7 +135,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
 
     def check(self, unit: Price | Quantity) -> None:
         """Raises UnitError unless the unit is counted in this instrument's scale."""
-        type(unit)(0, self.id) < unit  # noqa: B015 - the comparison is the check
+        if unit.scale != self.id:
+            raise UnitError(f"{type(unit).__name__} in {unit.scale} cannot meet instrument {self.id}")
 
     def price(self, ticks: int) -> Price:
         """A price of so many ticks."""
@@ -148,7 +151,7 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         return Money(count_e8, self.currency)
 
     def ticks_of(self, price: float) -> int:
-        """The nearest tick to a float that an indicator or model computed. Raises UnitError if not finite."""
+        """The nearest tick to a float that an indicator or model computed. Raises ConfigError if not finite."""
         if not math.isfinite(price):
             raise ConfigError(f"{price} is not a price", where=f"instrument {self.id}")
         return round(price / self.tick_float)

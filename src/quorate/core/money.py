@@ -42,7 +42,9 @@ class Unit(msgspec.Struct, frozen=True, array_like=True, eq=False):
         if type(other) is not type(self):
             raise UnitError(f"{self!r} cannot meet {other!r}")
         if other.scale != self.scale:
-            raise UnitError(f"{type(self).__name__} in {self.scale} cannot meet {type(other).__name__} in {other.scale}")
+            raise UnitError(
+                f"{type(self).__name__} in {self.scale} cannot meet {type(other).__name__} in {other.scale}"
+            )
         return other
 
     def __eq__(self, other: object) -> bool:

@@ -36,7 +36,13 @@ class Record(msgspec.Struct, frozen=True):
 
 def link(number: int, at: int, kind: str, payload: bytes, previous: bytes) -> bytes:
     """The digest of a line: over every column and the digest before it."""
-    return digest(number.to_bytes(8, "big", signed=True), at.to_bytes(8, "big", signed=True), kind.encode(), payload, previous)
+    return digest(
+        number.to_bytes(8, "big", signed=True),
+        at.to_bytes(8, "big", signed=True),
+        kind.encode(),
+        payload,
+        previous,
+    )
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -50,6 +50,10 @@ class View(Protocol):
         """The value of an indicator column now, on roll-adjusted prices; NaN before warm-up."""
         ...
 
+    def close(self, instrument: str) -> float:
+        """The last close, roll-adjusted, in currency; NaN before the first bar."""
+        ...
+
     def closes(self, instrument: str, count: int) -> Floats:
         """Up to ``count`` last closes, roll-adjusted, in currency, oldest first; a fresh copy."""
         ...

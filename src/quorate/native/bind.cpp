@@ -1,4 +1,4 @@
-// The extension module `_native`: names and arrays only; what a call means is said in quorate/native/*.py.
+// The extension module `_native`: names, arrays and the words of help(), no logic.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -57,24 +57,32 @@ Matrix compute(const Names& names, const Input& open, const Input& high, const I
 
 void bind_tape(nb::module_& m) {
   using quorate::Panel;
-  nb::class_<Panel>(m, "Panel")
-      .def(nb::init<const Names&>(), "names"_a)
+  nb::class_<Panel>(m, "Panel",
+                    "Several indicators fed by one stream of closed bars. One thread at a time.")
+      .def(nb::init<const Names&>(), "names"_a,
+           "ValueError: an unknown or badly written name (the message lists the known forms), or a column\n"
+           "asked for twice.")
       .def(
           "update",
           [](Panel& panel, double open, double high, double low, double close, double volume) {
             panel.update({open, high, low, close, volume});
           },
-          "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a)
-      .def("values", &values)
-      .def("value", &Panel::value, "index"_a)
-      .def("index", &Panel::index, "column"_a)
-      .def("reset", &Panel::reset)
-      .def_prop_ro("columns", &Panel::columns)
-      .def_prop_ro("bars", &Panel::bars)
-      .def_prop_ro("warmup", &Panel::warmup);
-  m.def("compute", &compute, "names"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a);
-  m.def("columns", [](const Names& names) { return Panel(names).columns(); }, "names"_a);
-  m.def("indicator_forms", &quorate::indicator_forms);
+          "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a,
+          "Takes one closed bar; volume is NaN when unknown. ValueError, leaving the panel as it was: a\n"
+          "price that is NaN, infinite or beyond 1e100, a volume that is negative, infinite or beyond it.")
+      .def("values", &values, "The row after the last bar: a fresh float64 array (k,), NaN while undefined.")
+      .def("value", &Panel::value, "index"_a,
+           "One number of the row. IndexError when there is no such column.")
+      .def("index", &Panel::index, "column"_a, "The place of a column. ValueError names those there are.")
+      .def("reset", &Panel::reset, "Back to a state equal to a new panel's.")
+      .def_prop_ro("columns", &Panel::columns, "The k column names, in the order asked for.")
+      .def_prop_ro("bars", &Panel::bars, "Bars taken since the start.")
+      .def_prop_ro("warmup", &Panel::warmup, "Bars until every column is defined.");
+  m.def("compute", &compute, "names"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a,
+        "The rows a new Panel(names) shows after each bar of five arrays (n,): float64 (n, k).");
+  m.def("columns", [](const Names& names) { return Panel(names).columns(); }, "names"_a,
+        "The columns that Panel(names) has.");
+  m.def("indicator_forms", &quorate::indicator_forms, "Every known form, such as 'macd:fast:slow:signal'.");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Reads an indicator's written name, checks its arguments against the families' tables, and names its columns.
+// Reads an indicator's written name, checks it against the families' tables, and names its columns.
 #include <algorithm>
 #include <stdexcept>
 #include <string>

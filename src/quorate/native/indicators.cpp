@@ -269,7 +269,8 @@ class Roc final : public Indicator {
 };
 
 // Commodity channel index (Lambert 1980): (typical - mean) / (0.015 * mean distance) over n typical
-// prices (high + low + close) / 3; 0 in a window without any movement.
+// prices (high + low + close) / 3; 0 in a window without any movement. The rounding of the sum of three
+// prices makes equal typical prices differ in their last bit; a distance that small is no movement.
 class Cci final : public Indicator {
  public:
   explicit Cci(Arguments a) : typical_(bars(a[0])) {}
@@ -280,7 +281,8 @@ class Cci final : public Indicator {
     if (!typical_.full()) return;
     const double centre = mean(typical_.run());
     const double distance = mean_distance(typical_.run(), centre);
-    out[0] = distance == 0.0 ? 0.0 : (typical - centre) / (0.015 * distance);
+    const bool moved = distance > 1e-14 * std::fabs(centre);
+    out[0] = moved ? (typical - centre) / (0.015 * distance) : 0.0;
   }
 
  private:

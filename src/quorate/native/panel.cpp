@@ -12,7 +12,9 @@ namespace quorate {
 namespace {
 
 [[noreturn]] void refuse(const char* field, double value) {
-  throw std::invalid_argument(std::string(field) + " is not usable: " + std::to_string(value));
+  throw std::invalid_argument(std::string(field) + " must be finite, at most 1e100 in size" +
+                              (field == std::string_view("volume") ? " and not negative" : "") + ": it is " +
+                              std::to_string(value));
 }
 
 void check_price(const char* field, double price) {
@@ -59,6 +61,14 @@ void Panel::reset() {
   }
   row_.assign(columns_.size(), undefined);
   bars_ = 0;
+}
+
+double Panel::value(std::ptrdiff_t index) const {
+  // A negative index wraps to a huge one, which no row has.
+  const auto place = static_cast<std::size_t>(index);
+  if (place < row_.size()) return row_[place];
+  throw std::out_of_range("column " + std::to_string(index) + " of a panel that has " +
+                          std::to_string(row_.size()));
 }
 
 std::size_t Panel::index(std::string_view column) const {

@@ -21,6 +21,8 @@ class Panel {
  public:
   // Throws std::invalid_argument on an unknown or badly written name, or a column asked for twice.
   explicit Panel(const std::vector<std::string>& names);
+  Panel(const Panel&) = delete;  // a second panel on the same stream is made by name, not by copy
+  Panel& operator=(const Panel&) = delete;
 
   // Takes one closed bar. Throws std::invalid_argument, leaving the panel as it was, when a price is not
   // finite or beyond input_max, or a volume is negative, infinite or beyond it (NaN: unknown, allowed).
@@ -34,7 +36,7 @@ class Panel {
   void reset();
 
   std::span<const double> values() const { return row_; }  // one a column, NaN while undefined
-  double value(std::size_t index) const { return row_.at(index); }  // throws std::out_of_range
+  double value(std::ptrdiff_t index) const;              // throws std::out_of_range
 
   std::size_t index(std::string_view column) const;  // throws std::invalid_argument
   const std::vector<std::string>& columns() const { return columns_; }

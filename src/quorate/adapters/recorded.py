@@ -1,0 +1,125 @@
+"""A recorded run as sources: its market, its venue's reports and its people, out of the journal again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+
+from quorate.adapters.feeds.blocks import decode
+from quorate.core.canon import read
+from quorate.core.effects import Cancel
+from quorate.core.errors import JournalError
+from quorate.core.events import MARKET_EVENTS, REPORTS, AnyEvent, Deliberated, Halt, Resume
+from quorate.core.events import Approval as ApprovalEvent
+from quorate.core.order import ApprovedOrder
+from quorate.core.ports import JournalReader
+from quorate.core.record import BLOCK, CLOSED, OPENED, BlockRef, Closed, Opened, Record
+
+_REPORTS = {kind.__struct_config__.tag: kind for kind in REPORTS}
+_MARKET = {kind.__struct_config__.tag: kind for kind in MARKET_EVENTS}
+_HUMAN = {kind.__struct_config__.tag: kind for kind in (ApprovalEvent, Halt, Resume)}
+_COUNCIL = {Deliberated.__struct_config__.tag: Deliberated}
+
+
+class Recording:
+    """All inputs of a journal, sorted by the door they came in through.
+
+    Raises JournalError for a record that cannot be read back as what it says it is.
+    """
+
+    def __init__(self, reader: JournalReader) -> None:
+        self.reader = reader
+        self.opened: Opened | None = None
+        self.closed: Closed | None = None
+        self.blocks: list[BlockRef] = []
+        self.market: list[AnyEvent] = []
+        self.reports: list[AnyEvent] = []
+        self.human: list[AnyEvent] = []
+        self.answers: list[AnyEvent] = []
+        self.count = 0
+        for record in reader.records():
+            self._sort(record)
+            self.count += 1
+
+    def _sort(self, record: Record) -> None:
+        kind = record.kind
+        try:
+            if kind == OPENED:
+                self.opened = read(Opened, record.payload)
+            elif kind == BLOCK:
+                self.blocks.append(read(BlockRef, record.payload))
+            elif kind == CLOSED:
+                self.closed = read(Closed, record.payload)
+            else:
+                for kinds, place in (
+                    (_REPORTS, self.reports),
+                    (_MARKET, self.market),
+                    (_HUMAN, self.human),
+                    (_COUNCIL, self.answers),
+                ):
+                    if kind in kinds:
+                        place.append(read(kinds[kind], record.payload))
+        except msgspec.MsgspecError as error:
+            raise JournalError(f"record {record.number} is no {kind}: {error}") from error
+
+
+class RecordedFeed:
+    """The market of a recorded run: blocks decoded as they are needed, or single events."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._events: deque[AnyEvent] = deque(recording.market)
+        self._refs = deque(recording.blocks)
+        self._fresh: tuple[BlockRef, bytes] | None = None
+        self.total = len(recording.market) + sum(ref.rows for ref in recording.blocks)
+        self._fill()
+
+    def _fill(self) -> None:
+        while not self._events and self._refs:
+            ref = self._refs.popleft()
+            content = self._recording.reader.block(ref.block)
+            self._events.extend(_flat(decode(content)))
+            self._fresh = (ref, content)
+
+    def block(self) -> tuple[BlockRef, bytes] | None:
+        """The block whose first event was just reached, once."""
+        fresh, self._fresh = self._fresh, None
+        return fresh
+
+    def peek(self) -> AnyEvent | None:
+        """The next market event."""
+        if not self._events:
+            self._fill()
+        return self._events[0] if self._events else None
+
+    def pop(self) -> AnyEvent:
+        """The next market event, taken."""
+        return self._events.popleft()
+
+
+class RecordedVenue:
+    """The venue's reports of a recorded run. What the desk sends again is compared by the journal."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._reports = deque(recording.reports)
+
+    def submit(self, order: ApprovedOrder) -> None:
+        """The recorded reports already answer it."""
+
+    def cancel(self, cancel: Cancel) -> None:
+        """The recorded reports already answer it."""
+
+    def peek(self) -> AnyEvent | None:
+        """The next report."""
+        return self._reports[0] if self._reports else None
+
+    def pop(self) -> AnyEvent:
+        """The next report, taken."""
+        return self._reports.popleft()
+
+
+def _flat(instants: list[list[AnyEvent]]) -> Iterator[AnyEvent]:
+    for instant in instants:
+        yield from instant

@@ -1,0 +1,227 @@
+"""The composition root: one table says which plug goes in which port, by mode; everything meets here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from quorate.adapters.clocks import PacedClock, SimulatedClock
+from quorate.adapters.councils import EmptyCouncil, RecordedCouncil
+from quorate.adapters.feeds.history import HistoryFeed
+from quorate.adapters.feeds.series import Series
+from quorate.adapters.feeds.shown import ShownFeed
+from quorate.adapters.operators import AutomaticOperator, QueuedOperator
+from quorate.adapters.recorded import RecordedFeed, RecordedVenue, Recording
+from quorate.app.recipe import Recipe, rulebook_of
+from quorate.app.registry import Registry
+from quorate.core.account import Account
+from quorate.core.canon import CANON_VERSION
+from quorate.core.errors import ConfigError
+from quorate.core.instrument import Instrument
+from quorate.core.money import Money
+from quorate.core.ports import Clock, Council, Feed, Journal, Observer, Operator, Venue
+from quorate.core.record import Opened
+from quorate.core.roles import Agent
+from quorate.decide.decide import Decide
+from quorate.execution.execution import Execution
+from quorate.kernel.desk import Desk
+from quorate.kernel.session import Session
+from quorate.market.market import Market
+from quorate.portfolio.portfolio import Portfolio
+from quorate.shield.mint import Mint
+from quorate.shield.rulebook import Rulebook
+from quorate.shield.shield import Shield
+from quorate.simulator.simulator import Simulator
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a run is made of, before anything is built: what record 0 says, and what feeds it."""
+
+    opened: Opened
+    recipe: Recipe
+    rulebook: Rulebook
+    registry: Registry
+    series: tuple[Series, ...] = ()
+    recording: Recording | None = None
+    acts: tuple[Any, ...] = ()
+    speed: float | None = None
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Instruments by id, in the order of their ids."""
+        each = msgspec.convert(self.opened.instruments, tuple[Instrument, ...], strict=False)
+        return {instrument.id: instrument for instrument in sorted(each, key=lambda one: one.id)}
+
+    @property
+    def cash(self) -> Money:
+        """The starting cash."""
+        return Money(*self.opened.cash)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugs:
+    """Builders of the ports of one mode."""
+
+    clock: Callable[[Plan], Clock]
+    market: Callable[[Plan], tuple[Feed, Venue]]
+    council: Callable[[Plan], Council]
+    operator: Callable[[Plan], Operator]
+
+
+def _simulated_market(plan: Plan) -> tuple[Feed, Venue]:
+    costs = plan.recipe.costs
+    venue = Simulator(plan.instruments, plan.cash, latency_ns=costs.latency_ns, slippage=costs.slippage)
+    return ShownFeed(HistoryFeed(plan.series), venue), venue
+
+
+def _recorded_market(plan: Plan) -> tuple[Feed, Venue]:
+    recording = _recording(plan)
+    return RecordedFeed(recording), RecordedVenue(recording)
+
+
+def _recording(plan: Plan) -> Recording:
+    if plan.recording is None:
+        raise ConfigError("a replay needs a journal", todo="name one")
+    return plan.recording
+
+
+# Modes differ in plugs only. `live` has no row yet: it needs a real venue, and refuses to start without one.
+PLUGS: dict[str, Plugs] = {
+    "backtest": Plugs(
+        clock=lambda plan: SimulatedClock(),
+        market=_simulated_market,
+        council=lambda plan: EmptyCouncil(),
+        operator=lambda plan: AutomaticOperator(plan.recipe.operator.cool_down_ns),
+    ),
+    "paper": Plugs(
+        clock=lambda plan: PacedClock(plan.speed) if plan.speed else SimulatedClock(),
+        market=_simulated_market,
+        council=lambda plan: EmptyCouncil(),
+        operator=lambda plan: QueuedOperator(plan.acts),
+    ),
+    "replay": Plugs(
+        clock=lambda plan: SimulatedClock(),
+        market=_recorded_market,
+        council=lambda plan: RecordedCouncil(_recording(plan).answers),
+        operator=lambda plan: QueuedOperator(_recording(plan).human),
+    ),
+}
+
+
+def plan_run(
+    recipe: Recipe, rulebook: Rulebook, registry: Registry, series: Sequence[Series], cash: Money, **more: Any
+) -> Plan:
+    """The plan of a backtest or paper session over series. Raises ConfigError when the parts do not fit."""
+    ordered = tuple(sorted(series, key=lambda each: each.instrument.id))
+    if not ordered:
+        raise ConfigError("no data", todo="name a file with --data")
+    names = [each.instrument.id for each in ordered]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"two files are both {twice}", todo="name them apart with --instrument")
+    for each in ordered:
+        if each.instrument.currency != cash.scale:
+            raise ConfigError(
+                f"{each.instrument.id} is quoted in {each.instrument.currency}, the account is in {cash.scale}",
+                todo="one currency a run for now",
+            )
+    opened = Opened(
+        canon=CANON_VERSION,
+        product=f"quorate {version('quorate')}",
+        mode=recipe.mode,
+        seed=recipe.seed,
+        recipe=msgspec.to_builtins(recipe),
+        rulebook=msgspec.to_builtins(rulebook, str_keys=True),
+        instruments=tuple(msgspec.to_builtins(each.instrument) for each in ordered),
+        cash=(cash.count, cash.scale),
+        interval=ordered[0].interval,
+        data=tuple(
+            {
+                "instrument": each.instrument.id,
+                "name": each.source.name,
+                "sha256": each.source.sha256,
+                "rows": each.source.rows,
+            }
+            for each in ordered
+        ),
+        policy=_shield(rulebook, recipe, registry, Account(cash, {}), {}, Mint(bytes(KEY_BYTES))).policy,
+        trust_level="B",
+        plugins=tuple(sorted(registry.sources)),
+    )
+    return Plan(opened, recipe, rulebook, registry, ordered, **more)
+
+
+def plan_replay(recording: Recording, recipe: Recipe, registry: Registry) -> Plan:
+    """The plan that runs a recorded journal again, by its own record 0 or by a recipe that differs."""
+    opened = recording.opened
+    if opened is None:
+        raise ConfigError("the journal has no opening record")
+    return Plan(opened, recipe, rulebook_of(opened.rulebook, "record 0"), registry, recording=recording)
+
+
+def build_desk(plan: Plan, mint: Mint) -> Desk:
+    """The desk itself: the same in every mode."""
+    recipe, registry, instruments = plan.recipe, plan.registry, plan.instruments
+    agents: list[Agent] = [
+        registry.build("agents", name, settings) for name, settings in sorted(recipe.agents.items())
+    ]
+    allocator = registry.build("allocators", recipe.allocator.name, recipe.allocator.settings)
+    tactic = registry.build("tactics", recipe.tactic.name, recipe.tactic.settings)
+    portfolio = Portfolio(recipe.sizing, allocator)
+    needs = [name for agent in agents for name in agent.features()]
+    needs += portfolio.features()
+    needs += getattr(allocator, "features", tuple)()
+    plugins = {name: registry.get("indicators", name) for name in registry.names("indicators")}
+    account = Account(plan.cash, instruments)
+    return Desk(
+        market=Market(instruments, plan.opened.interval, sorted(set(needs)), plugins),
+        agents=agents,
+        decide=Decide(recipe.decide, [agent.name for agent in agents]),
+        portfolio=portfolio,
+        execution=Execution(account, tactic),
+        shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint, plan.opened.interval),
+    )
+
+
+def _shield(
+    rulebook: Rulebook,
+    recipe: Recipe,
+    registry: Registry,
+    account: Account,
+    instruments: Mapping[str, Instrument],
+    mint: Mint,
+    interval: int = 0,
+) -> Shield:
+    extra = [registry.build("rules", name, settings) for name, settings in sorted(recipe.rules.items())]
+    return Shield(rulebook, account, instruments, mint, extra_rules=extra, interval=interval)
+
+
+def build_session(plan: Plan, mode: str, journal: Journal, observers: Sequence[Observer] = ()) -> Session:
+    """A session with the plugs of its mode. Raises ConfigError for a mode that has none."""
+    plugs = PLUGS.get(mode)
+    if plugs is None:
+        raise ConfigError(
+            f"mode '{mode}' has no venue yet",
+            todo="use backtest or paper; live venues come in a later version",
+        )
+    mint = Mint(os.urandom(KEY_BYTES))
+    feed, venue = plugs.market(plan)
+    return Session(
+        desk=build_desk(plan, mint),
+        clock=plugs.clock(plan),
+        feed=feed,
+        venue=venue,
+        council=plugs.council(plan),
+        operator=plugs.operator(plan),
+        journal=journal,
+        gate=mint.gate(),
+        observers=observers,
+    )

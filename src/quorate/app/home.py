@@ -1,0 +1,36 @@
+"""Where a user's state lives: QUORATE_HOME, by default ~/.quorate; nothing is written to the current folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from quorate.core.errors import InputError
+
+VARIABLE = "QUORATE_HOME"
+
+
+def home() -> Path:
+    """The folder of all state; it need not exist yet."""
+    return Path(os.environ.get(VARIABLE) or Path.home() / ".quorate").expanduser()
+
+
+def runs() -> Path:
+    """The folder with one folder a run."""
+    return home() / "runs"
+
+
+def new_run() -> tuple[str, Path]:
+    """(run id, its new folder). Raises InputError when the folder cannot be made."""
+    stamp = datetime.now(tz=UTC).strftime("%Y%m%d-%H%M%S")
+    run_id = f"{stamp}-{secrets.token_hex(3)}"
+    folder = runs() / run_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot be made: {error.strerror}", where=str(folder), todo=f"set {VARIABLE}"
+        ) from error
+    return run_id, folder

@@ -1,0 +1,200 @@
+"""One run from request to result: data in, session, journal closed, statistics, report and result.json out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from quorate.adapters.feeds.series import Series
+from quorate.adapters.journals.memory import MemoryJournal
+from quorate.adapters.journals.sqlite import SqliteJournal
+from quorate.analysis.analysis import Analysis, analyse
+from quorate.analysis.result import Closes
+from quorate.app.collect import Collector
+from quorate.app.compose import Plan, build_session
+from quorate.app.home import new_run
+from quorate.core.errors import InputError, JournalError
+from quorate.core.events import Breaker
+from quorate.core.money import Money
+from quorate.core.ports import Journal, Observer
+from quorate.kernel.session import Session
+
+CASH_LOTS = 20
+CASH_FLOOR = 100_000
+HALTED_EXIT = 3
+INTERRUPTED_EXIT = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run: the JSON object people's programs read, and what the report and screen are made of."""
+
+    result: dict[str, Any]
+    exit_code: int
+    collector: Collector
+    analysis: Analysis
+    error: str = ""
+
+
+def default_cash(series: Sequence[Series]) -> tuple[Money, str]:
+    """(cash, why): 20 lots' notional of the dearest instrument, at least 100,000, in the quote currency."""
+    currency = series[0].instrument.currency
+    dearest = max(each.instrument.worth_e8(int(each.close[0]), 1) for each in series)
+    needed = Money(CASH_LOTS * dearest, currency)
+    floor = Money.of(CASH_FLOOR, currency)
+    if needed > floor:
+        whole = Money.of(int(needed.decimal()) + 1, currency)
+        return whole, f"cash {whole}: {CASH_LOTS} times one lot's notional"
+    return floor, f"cash {floor}: the default floor"
+
+
+def parse_cash(text: str, currency: str) -> Money:
+    """Cash as a person writes it. Raises InputError for anything but a positive decimal."""
+    try:
+        cash = Money.of(Decimal(text.replace(",", "").replace("_", "")), currency)
+    except (ArithmeticError, TypeError) as error:
+        raise InputError(f"'{text}' is not an amount", where="--cash", todo="write 250000") from error
+    if cash.count <= 0:
+        raise InputError(f"{cash} is not above zero", where="--cash")
+    return cash
+
+
+def open_journal_for(path: Path, mode: str) -> SqliteJournal:
+    """The journal of a run: batched in a backtest, durable at every step in paper."""
+    return SqliteJournal(path, durable=mode != "backtest")
+
+
+def perform(
+    plan: Plan,
+    mode: str,
+    *,
+    journal: Path | None = None,
+    observers: Sequence[Observer] = (),
+    notes: Sequence[str] = (),
+    report: bool = True,
+    started: Callable[[Session], None] | None = None,
+) -> Outcome:
+    """Run a plan, leave journal, report and result.json in the run's folder, and say what came of it.
+
+    ``journal`` overrides the journal's place; it must not exist. ``started`` is given the session before
+    its first event, for instance to stop it on Ctrl-C.
+    """
+    if journal is not None and journal.exists():
+        raise InputError(
+            "already exists", where=str(journal), todo="a journal is never overwritten: name another"
+        )
+    run_id, folder = new_run()
+    path = journal or folder / "journal.db"
+    store = open_journal_for(path, mode)
+    collector, closed, error = run_session(plan, mode, store, observers, started)
+    analysis = analyse(collector.stats(), closes_of(plan.series), plan.opened.seed)
+    halted = store_failed(error) or (closed is not None and closed["breaker"] == Breaker.HALTED)
+    complete = closed is not None and closed["complete"]
+    result = result_of(plan, mode, collector, analysis, run_id, path, store.head.hex())
+    result |= {
+        "notes": [*notes, *(note for each in plan.series for note in each.notes)],
+        "partial": not complete,
+        "ended": error or (closed or {}).get("reason", ""),
+        "halted": halted,
+        "report": None,
+    }
+    if report:
+        from quorate.app.report import report_run  # jinja2 is wanted by a report only
+
+        result["report"] = str(report_run(folder / "report.html", result, plan, collector, analysis))
+    (folder / "result.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    exit_code = HALTED_EXIT if halted else 0 if complete else INTERRUPTED_EXIT
+    return Outcome(result, exit_code, collector, analysis, error)
+
+
+def run_session(
+    plan: Plan,
+    mode: str,
+    journal: Journal,
+    observers: Sequence[Observer] = (),
+    started: Callable[[Session], None] | None = None,
+) -> tuple[Collector, dict[str, Any] | None, str]:
+    """(collector, closing record or None, error): a journal that fails halts the desk and is told, not raised."""
+    collector = Collector(dict(plan.instruments), plan.cash, plan.opened.interval)
+    session = build_session(plan, mode, journal, (collector, *observers))
+    if started is not None:
+        started(session)
+    try:
+        closed = session.run(plan.opened)
+    except JournalError as error:
+        return collector, None, error.line()
+    return collector, msgspec.to_builtins(closed), ""
+
+
+def store_failed(error: str) -> bool:
+    """True when the journal could not take a record: the desk halted there and then."""
+    return bool(error)
+
+
+def run_in_memory(
+    plan: Plan, mode: str, observers: Sequence[Observer] = ()
+) -> tuple[Collector, MemoryJournal]:
+    """A run that leaves nothing on disk: for sweeps, benches and tests. Raises what went wrong."""
+    journal = MemoryJournal()
+    collector = Collector(dict(plan.instruments), plan.cash, plan.opened.interval)
+    build_session(plan, mode, journal, (collector, *observers)).run(plan.opened)
+    return collector, journal
+
+
+def closes_of(series: Sequence[Series]) -> dict[str, Closes]:
+    """Closes for baselines and charts, as a holder met them: carried over rolls, in currency."""
+    closes: dict[str, Closes] = {}
+    for each in series:
+        scale = np.full(len(each.close), each.instrument.tick_float)
+        for index, old, new in each.rolls:
+            scale[index:] *= old / new
+        closes[each.instrument.id] = Closes(each.at, each.close * scale)
+    return closes
+
+
+def result_of(
+    plan: Plan, mode: str, collector: Collector, analysis: Analysis, run_id: str, journal: Path, head: str
+) -> dict[str, Any]:
+    """The result object, JSON-ready: everything but how the run ended."""
+    opened = plan.opened
+    return {
+        "run_id": run_id,
+        "journal": str(journal),
+        "head_digest": head,
+        "orders_digest": collector.orders_digest,
+        "mode": mode,
+        "recipe": plan.recipe.name,
+        "rulebook": plan.recipe.rulebook,
+        "policy": opened.policy,
+        "product": opened.product,
+        "seed": opened.seed,
+        "data": list(opened.data),
+        "instruments": list(plan.instruments),
+        "interval_ns": opened.interval,
+        "cash": str(plan.cash),
+        "events": collector.bars,
+        "decisions": len(collector.decisions),
+        "orders": len(collector.approved),
+        "fills": len(collector.fills),
+        "vetoes": len(collector.vetoes),
+        "halts": collector.halts,
+        "resumes": len(collector.resumes),
+        "silenced": [f"{each.agent}: {each.reason}" for each in collector.silenced],
+        "trust_level": min([opened.trust_level, *(each.level for each in collector.degraded)], key=_trust),
+        "metrics": msgspec.to_builtins(analysis.metrics),
+        "baselines": msgspec.to_builtins(analysis.baselines),
+        "attribution": msgspec.to_builtins(analysis.attribution),
+        "config": opened.recipe,
+        "limits": opened.rulebook,
+    }
+
+
+def _trust(level: str) -> int:
+    return -ord(level)

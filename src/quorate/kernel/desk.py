@@ -1,0 +1,120 @@
+"""The desk: a pure, deterministic fold from events to effects. The whole fast loop reads here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quorate.core.account import Account
+from quorate.core.effects import AnyEffect, BreakerMoved, Silenced, Tell, Vetoed
+from quorate.core.errors import InvariantError
+from quorate.core.events import AnyEvent, Bar, Breaker, Fill, InstantClosed
+from quorate.core.order import Order, Role
+from quorate.core.roles import Agent, View
+from quorate.core.signal import Signal
+from quorate.decide.decide import Decide
+from quorate.execution.execution import Execution
+from quorate.market.market import Market
+from quorate.portfolio.portfolio import Portfolio
+from quorate.shield.shield import Shield
+
+
+class Desk:
+    """Events in, effects out. Nothing here knows the time, the disk or the network."""
+
+    def __init__(
+        self,
+        market: Market,
+        agents: Sequence[Agent],
+        decide: Decide,
+        portfolio: Portfolio,
+        execution: Execution,
+        shield: Shield,
+    ) -> None:
+        self.market = market
+        self.agents = list(agents)
+        self.decide = decide
+        self.portfolio = portfolio
+        self.execution = execution
+        self.shield = shield
+
+    @property
+    def account(self) -> Account:
+        """What the desk holds."""
+        return self.execution.account
+
+    def on(self, event: AnyEvent, number: int) -> list[AnyEffect]:
+        """Fold one event; the effects will be journalled as records ``number``, ``number + 1``, ..."""
+        effects: list[AnyEffect] = []
+        view = self.market.on(event)
+        closed, refused = self.execution.on(event)
+        if refused is not None:
+            self.decide.stand_down(refused)
+        if closed is not None:
+            self.shield.closed(closed)
+            self.decide.stand_down(closed.instrument)
+            effects.append(closed)
+        effects += self.shield.on(event, view)
+        if type(event) is Bar:
+            return effects  # nothing is decided inside an instant
+        orders = self._stand_down(event, effects, view)
+        signals = self.hear(event, view, effects)
+        decision = self.decide.on(event, signals, view)
+        if decision is not None:
+            effects.append(decision)
+            orders += self.portfolio.on(decision, self.account, view)
+        for child in self.execution.due(orders, view):
+            self._review(child, view, number, effects)
+        return effects
+
+    def hear(self, event: AnyEvent, view: View, effects: list[AnyEffect]) -> list[Signal]:
+        """What the agents think, once an instant. An agent that fails is silenced, and that is recorded."""
+        if type(event) is not InstantClosed:
+            return []
+        signals: list[Signal] = []
+        for agent in tuple(self.agents):
+            try:
+                for instrument in view.fresh:
+                    signal = agent.hear(view, instrument)
+                    if signal is not None:
+                        signals.append(checked(signal, agent.name, instrument, event.at))
+            except Exception as error:  # noqa: BLE001 - any failure of an agent silences that agent, visibly
+                self.agents.remove(agent)
+                signals = [signal for signal in signals if signal.agent != agent.name]
+                effects.append(Silenced(event.at, agent.name, f"{type(error).__name__}: {error}"))
+        return signals
+
+    def _stand_down(self, event: AnyEvent, effects: list[AnyEffect], view: View) -> list[Order]:
+        """When the breaker has just halted, or an entry fills after it did: cancel entries, close positions."""
+        halted_now = any(isinstance(each, BreakerMoved) and each.after is Breaker.HALTED for each in effects)
+        late_fill = (
+            isinstance(event, Fill) and event.role is Role.ENTRY and self.shield.breaker is Breaker.HALTED
+        )
+        if not halted_now and not late_fill:
+            return []
+        cancels, exits = self.execution.stand_down(event.at, view, "halt")
+        for cancel in cancels:
+            refusal = self.shield.may_cancel(cancel)
+            effects.append(cancel if refusal is None else Tell(event.at, "cancel refused", refusal))
+        return exits
+
+    def _review(self, child: Order, view: View, number: int, effects: list[AnyEffect]) -> None:
+        """One child past the shield; its approval bears the number of the record that will hold it."""
+        answer = self.shield.review(child, view, number + len(effects))
+        effects.append(answer)
+        if isinstance(answer, Vetoed):
+            if child.role is Role.ENTRY:
+                self.decide.stand_down(child.instrument)
+        else:
+            self.execution.sent(answer)
+        effects += self.shield.pending()
+
+
+def checked(signal: Signal, agent: str, instrument: str, at: int) -> Signal:
+    """The signal, if it speaks for its own agent, instrument and instant. Raises InvariantError otherwise."""
+    if signal.agent != agent or signal.instrument != instrument or signal.at != at:
+        raise InvariantError(f"agent {agent} spoke as {signal.agent} of {signal.instrument} at {signal.at}")
+    if not 0.0 <= signal.probability <= 1.0 or signal.probability != round(signal.probability, 6):
+        raise InvariantError(
+            f"agent {agent} said {signal.probability}, which is no probability rounded to 1e-6"
+        )
+    return signal
