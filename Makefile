@@ -29,7 +29,7 @@ CORE_STAMP := .venv/.core-$(call sha256,$(LOCK) $(NATIVE))
 .PHONY: help run test setup fresh check lint format types contracts house wheel lock bench demo clean
 
 help:
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1|/' | column -t -s'|'
+	@awk -F':.*## ' '/^[a-z%-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## set up what is missing, run the desk on the built-in sample
 	@$(BIN)/quorate run $(ARGS)

@@ -128,7 +128,13 @@ class Desk:
     ) -> Order:
         """Submit an order now; its type follows from its prices."""
         traded = self.instruments[instrument or next(iter(self.instruments))]
-        kind = OrderType.LIMIT if limit is not None else OrderType.STOP if trigger is not None else OrderType.MARKET
+        kind = (
+            OrderType.LIMIT
+            if limit is not None
+            else OrderType.STOP
+            if trigger is not None
+            else OrderType.MARKET
+        )
         order = Order(
             id, "decision", traded.id, Side(side), kind, role, traded.quantity(lots), traded.price(1),
             limit=None if limit is None else traded.price(limit),

@@ -89,7 +89,7 @@ class _Maker:
         self.account = Account(self.cash, self.instruments)
         self.at = START + interval * np.arange(1, bars + 1, dtype=np.int64)
         if instruments[0].calendar == "us-equity":
-            self.at = self.at[(self.at // DAY + 3) % 7 < 5]
+            self.at = self.at[((self.at - 1) // DAY + 3) % 7 < 5]
         self.ticks, self.closes, self.want = {}, {}, {}
         for index, instrument in enumerate(instruments):
             price = 42_000.0 / (1 + 12 * index)

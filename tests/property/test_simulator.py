@@ -69,13 +69,15 @@ def order_of(dice: Random, desk: Desk, number: int, levels: dict[str, int]) -> N
         desk.send(f"e{number}", side, lots, instrument=name, **terms, **bracket)
 
 
-def trade(seed: int, *, steps: int = 60, kind: type[Simulator] = Simulator, costs: Costs | None = None) -> Desk:
+def trade(
+    seed: int, *, steps: int = 60, kind: type[Simulator] = Simulator, costs: Costs | None = None
+) -> Desk:
     """A run of random order flow, all of Desk's rules checked at every report."""
     dice = Random(seed)
     if costs is None:
         latency = dice.choice((0, 250_000_000, 20 * HOUR))
         costs = Costs(latency_ns=latency, slippage=dice.choice((Decimal(0), Decimal(1), Decimal("2.5"))))
-    desk = Desk(CRYPTO, FUTURE, SMALL, costs=costs, simulator=kind, interval=9 * HOUR)
+    desk = Desk(CRYPTO, FUTURE, SMALL, cash=150_000, costs=costs, simulator=kind, interval=9 * HOUR)
     levels = dict(LEVELS)
     for number in range(steps):
         desk.step(*bars_of(dice, desk, levels))
@@ -120,7 +122,9 @@ def test_the_same_flow_gives_the_same_reports_byte_for_byte(seed: int) -> None:
 # ---- planted defects: each of the checks above bites ---------------------------------------------------
 
 
-def caught(kind: type[Simulator] = Simulator, error: type[BaseException] = AssertionError, match: str = "") -> None:
+def caught(
+    kind: type[Simulator] = Simulator, error: type[BaseException] = AssertionError, match: str = ""
+) -> None:
     with pytest.raises(error, match=match):
         for seed in range(40):
             trade(seed, kind=kind, costs=Costs())
@@ -134,7 +138,9 @@ def test_a_rounding_error_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatc
 
 def test_a_rounding_error_in_a_roll_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = Ledger.roll
-    monkeypatch.setattr(Ledger, "roll", lambda self, name, old, new, fee: honest(self, name, old, new, fee - 1))
+    monkeypatch.setattr(
+        Ledger, "roll", lambda self, name, old, new, fee: honest(self, name, old, new, fee - 1)
+    )
     caught(error=InvariantError, match="cash")
 
 
@@ -174,7 +180,6 @@ def test_a_doubled_execution_is_caught() -> None:
 
 
 def test_a_cancel_that_overtakes_its_fill_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulator.heapq, "heapify", lambda queue: None)
     end = Simulator._end
 
     def forgetful(self: Simulator, order: Any) -> None:

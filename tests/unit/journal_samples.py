@@ -52,8 +52,10 @@ def events(count: int) -> Iterator[tuple[int, str, bytes]]:
     for i in range(count):
         at = START + i * 60_000_000_000
         kind, event = (
-            ("bar", bar(i)), ("wake_at", WakeAt(at, f"timer {i}", at + i)), ("tell", Tell(at, "é", f"line {i}")),
-        )[i % 3]  # fmt: skip
+            ("bar", bar(i)),
+            ("wake_at", WakeAt(at, f"timer {i}", at + i)),
+            ("tell", Tell(at, "é", f"line {i}")),
+        )[i % 3]
         yield at, kind, spell(event)
 
 

@@ -76,7 +76,7 @@ def test_a_full_disk_loses_nothing_that_was_flushed(tmp_path: Path, batch: int) 
     with pytest.raises(JournalError, match=r"j\.db: .*database or disk is full .*space"):
         for event in samples.events(5_000):
             journal.append(*event)
-    with pytest.raises(JournalError, match="an earlier write failed: .*full"):
+    with pytest.raises(JournalError, match=r"an earlier write failed: .*full"):
         journal.append(0, "tell", b"{}")
     with pytest.raises(JournalError, match="an earlier write failed"):
         journal.flush()

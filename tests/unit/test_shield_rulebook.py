@@ -40,7 +40,7 @@ def test_the_numbers_people_rely_on() -> None:
 def test_unknown_keys_name_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"rulebook.losses: unknown key 'daily_share' .*'day_share'"):
         parse({**plain("balanced"), "losses": {**plain("balanced")["losses"], "daily_share": 1}})
-    with pytest.raises(ConfigError, match="unknown key 'loses'.*'losses'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'loses'.*'losses'"):
         parse({**plain("balanced"), "loses": {}})
 
 

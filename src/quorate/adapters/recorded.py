@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 import msgspec
 
-from quorate.adapters.feeds.blocks import decode
+from quorate.adapters.feeds.blocks import flatten
 from quorate.core.canon import read
 from quorate.core.effects import Cancel
 from quorate.core.errors import JournalError
@@ -80,8 +79,11 @@ class RecordedFeed:
         while not self._events and self._refs:
             ref = self._refs.popleft()
             content = self._recording.reader.block(ref.block)
-            self._events.extend(_flat(decode(content)))
+            self._events.extend(flatten(content)[0])
             self._fresh = (ref, content)
+
+    def announce(self) -> None:
+        """Everything that was seen first then is in the recording."""
 
     def block(self) -> tuple[BlockRef, bytes] | None:
         """The block whose first event was just reached, once."""
@@ -119,7 +121,3 @@ class RecordedVenue:
         """The next report, taken."""
         return self._reports.popleft()
 
-
-def _flat(instants: list[list[AnyEvent]]) -> Iterator[AnyEvent]:
-    for instant in instants:
-        yield from instant

@@ -151,7 +151,7 @@ def _lengths(rows: Sequence[TradeRow], at: Ints) -> Ints:
     """How many bars each trade was held, at least one, int64[trades]."""
     opened = np.searchsorted(at, np.array([row.opened_at for row in rows]))
     closed = np.searchsorted(at, np.array([row.closed_at for row in rows]))
-    return np.maximum(1, closed - opened)
+    return np.maximum(1, closed - opened).astype(np.int64)
 
 
 def _placed(draws: Floats | None, desk: float) -> RandomTrader | None:

@@ -145,21 +145,22 @@ def standing_chart(desk: float, pessimistic: float, optimistic: float, compared:
 def share_chart(key: str, shares: Sequence[Share], currency: str, title: str) -> str:
     """Profit by name as bars left and right of zero, with money and trades as figures."""
     values = [share.pnl_e8 / E8 for share in shares] or [0.0]
-    x = Axis(min(0.0, *values), max(0.0, *values), 150, HALF - 176)
+    x = Axis(min(0.0, *values), max(0.0, *values), 150, HALF - 200)
     height = 30 * len(shares) + 12
     body = [f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="4" y2="{height - 4}"/>']
     for index, share in enumerate(shares):
         middle, value = 21 + 30 * index, share.pnl_e8 / E8
         left, right = sorted((x(0.0), x(value)))
+        count = f"{share.trades:,} trade{'' if share.trades == 1 else 's'}"
         figure, unit = words.money(share.pnl_e8, currency, signed=True).rsplit(" ", 1)
         body.append(
             f'<text class="name" x="0" y="{middle + 4}">{escape(_cut(share.name))}</text>'
             f'<rect class="{_outcome(share.pnl_e8)}" x="{left:.1f}" y="{middle - 8}" '
             f'width="{max(1.0, right - left):.1f}" height="16" rx="2"><title>{escape(share.name)}: '
             f"{share.trades} trades, {share.wins} won, fees {words.money(share.fees_e8, currency)}</title></rect>"
-            f'<text class="num end" x="{HALF - 62}" y="{middle + 4}">{figure} '
+            f'<text class="num end" x="{HALF - 84}" y="{middle + 4}">{figure} '
             f'<tspan class="unit">{escape(unit)}</tspan></text>'
-            f'<text class="unit end" x="{HALF}" y="{middle + 4}">{share.trades:,} tr.</text>'
+            f'<text class="unit end" x="{HALF}" y="{middle + 4}">{count}</text>'
         )
     text = "; ".join(f"{share.name} {words.money(share.pnl_e8, currency, signed=True)}" for share in shares)
     return _svg(f"share-{key}", HALF, height, title, text, body)
@@ -190,7 +191,7 @@ def histogram(rows: Sequence[TradeRow]) -> str:
                 f'width="{max(1.0, right - left - 1.5):.1f}" height="{196 - y(count):.1f}"><title>{span}: {count}'
                 f"</title></rect>"
             )
-    body.append(_x_values(x, 16, 196, ticks(x.low, x.high, 5), scale=0.01))
+    body.append(_x_values(x, 16, 196, ticks(x.low, x.high, 8), scale=0.01))
     mean = float(values.mean())
     body.append(f'<line class="mean" x1="{x(mean):.1f}" x2="{x(mean):.1f}" y1="10" y2="196"/>')
     text = f"{len(rows)} trades, mean return {words.percent(mean / 100, 3)} of the entry notional."

@@ -131,11 +131,12 @@ def day_closes(curve: Curve, calendar: Calendar, interval: int) -> tuple[Ints, I
 
     A bar that closes at midnight closes the day it ends. A market that never sleeps has every day: one
     without data keeps the equity of the day before. Other calendars have the days the curve has; what
-    trades on a weekend (futures, currencies on Sunday evening) belongs to Monday.
+    trades on a weekend (futures, currencies on Sunday evening) belongs to Monday. Bars of a day or longer are
+    each their own.
     """
     day = (curve.at - 1) // DAY
     sleeps = calendar.days_per_year < 365
-    if sleeps:
+    if sleeps and interval < DAY:
         weekday = (day + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
         day = np.where(weekday >= 5, day + 7 - weekday, day)
     last = np.flatnonzero(np.append(day[1:] != day[:-1], True)) if day.size else np.empty(0, np.int64)

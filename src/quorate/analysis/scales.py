@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def thin(at: Ints, values: npt.NDArray[Any], points: int = POINTS) -> tuple[Ints
         return at, values
     edges = np.linspace(0, values.size, points // 2, dtype=np.int64)  # one bucket spared for the two ends
     chosen = {0, values.size - 1}
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges.tolist()):
         bucket = values[left:right]
         chosen.add(int(left + np.argmin(bucket)))
         chosen.add(int(left + np.argmax(bucket)))
@@ -69,7 +70,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if factor * power >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
-    return [(first + index) * step for index in range(int(math.floor(high / step + 1e-9)) - first + 1)]
+    return [(first + index) * step for index in range(math.floor(high / step + 1e-9) - first + 1)]
 
 
 def time_ticks(first: int, last: int, count: int = 8) -> list[tuple[int, str]]:
@@ -95,7 +96,7 @@ def _month_ticks(first: int, last: int, months: float) -> list[tuple[int, str]]:
     step = next((step for step in _STEPS if step >= months), _STEPS[-1])
     moment = datetime.fromtimestamp(first // SECOND, tz=UTC)
     index = -(-(moment.year * 12 + moment.month) // step) * step  # months since year 0: the next round one
-    found = []
+    found: list[tuple[int, str]] = []
     while True:
         year, month = divmod(index, 12)
         at = int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * SECOND

@@ -77,7 +77,7 @@ def span(length: int | None) -> str:
 
 
 def inputs(values: dict[str, Any], currency: str) -> str:
-    """The named numbers a rule looked at, in one line; ``_e8`` is money, ``_ns`` a length, ``at`` an instant."""
+    """The named numbers a rule looked at, in a line; ``_e8`` is money, ``_ns`` a span, ``at`` an instant."""
     return ", ".join(_named(name, value, currency) for name, value in values.items())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
@@ -36,6 +37,7 @@ from quorate.portfolio.portfolio import Portfolio
 from quorate.shield.mint import Mint
 from quorate.shield.rulebook import Rulebook
 from quorate.shield.shield import Shield
+from quorate.simulator.costs import Costs
 from quorate.simulator.simulator import Simulator
 
 KEY_BYTES = 32
@@ -78,7 +80,7 @@ class Plugs:
 
 def _simulated_market(plan: Plan) -> tuple[Feed, Venue]:
     costs = plan.recipe.costs
-    venue = Simulator(plan.instruments, plan.cash, latency_ns=costs.latency_ns, slippage=costs.slippage)
+    venue = Simulator(plan.instruments, plan.cash, Costs(costs.latency_ns, Decimal(costs.slippage)))
     return ShownFeed(HistoryFeed(plan.series), venue), venue
 
 
@@ -187,7 +189,7 @@ def build_desk(plan: Plan, mint: Mint) -> Desk:
         decide=Decide(recipe.decide, [agent.name for agent in agents]),
         portfolio=portfolio,
         execution=Execution(account, tactic),
-        shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint, plan.opened.interval),
+        shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint),
     )
 
 
@@ -198,10 +200,9 @@ def _shield(
     account: Account,
     instruments: Mapping[str, Instrument],
     mint: Mint,
-    interval: int = 0,
 ) -> Shield:
     extra = [registry.build("rules", name, settings) for name, settings in sorted(recipe.rules.items())]
-    return Shield(rulebook, account, instruments, mint, extra_rules=extra, interval=interval)
+    return Shield(rulebook, account, instruments, mint, extra_rules=extra)
 
 
 def build_session(plan: Plan, mode: str, journal: Journal, observers: Sequence[Observer] = ()) -> Session:

@@ -167,7 +167,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return parse_toml(path.read_text("utf-8"), str(path))
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path), todo="check the path") from error
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", where=str(path), todo="check the path"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError("is not a text file in UTF-8", where=str(path)) from error
 

@@ -20,6 +20,7 @@ from quorate.core.effects import BreakerMoved, Vetoed
 from quorate.core.errors import InputError
 from quorate.core.events import Breaker
 from quorate.core.instant import spell_span
+from quorate.core.instrument import Instrument
 from quorate.core.money import E8
 
 INSTRUMENTS_SHOWN = 3
@@ -148,6 +149,7 @@ def _page(report: Report) -> dict[str, Any]:
         else "",
         "rules": found.attribution.rules,
         "costs": _costs(stats, metrics),
+        "assumed": _assumed(stats.instruments),
         "limits": _limits(report),
     }
 
@@ -264,6 +266,20 @@ def _costs(stats: RunStats, metrics: Metrics) -> list[tuple[str, Markup, str]]:
             )
         ),
     ]
+
+
+def _assumed(instruments: Mapping[str, Instrument]) -> list[tuple[str, str]]:
+    """(instruments, the costs assumed for them), those with equal costs together."""
+    alike: dict[str, list[str]] = {}
+    for instrument in instruments.values():
+        parts = [f"taker {instrument.taker_bps} bps, maker {instrument.maker_bps} bps"]
+        if instrument.commission:
+            parts.append(f"{instrument.commission} {instrument.currency} a lot")
+        parts.append(f"spread {instrument.spread_bps} bps, slippage {instrument.slippage_bps} bps")
+        if instrument.financing_bps_year:
+            parts.append(f"financing {instrument.financing_bps_year} bps a year")
+        alike.setdefault(", ".join(parts), []).append(instrument.id)
+    return [(_listed(names), text) for text, names in alike.items()]
 
 
 def _bands(report: Report) -> list[charts.Band]:

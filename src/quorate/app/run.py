@@ -153,7 +153,7 @@ def closes_of(series: Sequence[Series]) -> dict[str, Closes]:
     closes: dict[str, Closes] = {}
     for each in series:
         scale = np.full(len(each.close), each.instrument.tick_float)
-        for index, old, new in each.rolls:
+        for index, old, new in zip(each.rolls.index, each.rolls.old, each.rolls.new, strict=True):
             scale[index:] *= old / new
         closes[each.instrument.id] = Closes(each.at, each.close * scale)
     return closes

@@ -43,6 +43,10 @@ class Source(Protocol):
 class Feed(Source, Protocol):
     """Market events and facts. A feed of bulk data hands over blocks, journalled by digest."""
 
+    def announce(self) -> None:
+        """The next instant is about to begin, all before it is done: who must see it first, sees it now."""
+        ...
+
     def block(self) -> tuple[BlockRef, bytes] | None:
         """The block that holds the next event, once, before its first event; None when not in blocks."""
         ...

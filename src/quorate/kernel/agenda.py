@@ -19,13 +19,13 @@ from quorate.core.events import (
     Roll,
     Wake,
 )
-from quorate.core.ports import Source
+from quorate.core.ports import Feed, Source
 
 # Order within one instant: what the venue did, what people said, the contract roll, the market, then the rest.
-_RANKS: dict[type, int] = {kind: 3 for kind in MARKET_EVENTS}
-_RANKS |= {kind: 0 for kind in REPORTS}
+_RANKS: dict[type, int] = dict.fromkeys(MARKET_EVENTS, 3)
+_RANKS |= dict.fromkeys(REPORTS, 0)
 _RANKS |= {Halt: 1, Resume: 1, Approval: 1, Roll: 2, Degraded: 4, Fact: 4, Deliberated: 5, Wake: 6}
-_MARKET = frozenset(MARKET_EVENTS)
+_LAST_IN_INSTANT = 4
 
 
 def rank(event: AnyEvent) -> int:
@@ -34,13 +34,15 @@ def rank(event: AnyEvent) -> int:
 
 
 class Agenda:
-    """Iterates over all sources in order, with an InstantClosed after the last market event of an instant.
+    """Iterates over the feed and the other sources in order.
 
-    The feed must be the first source: looking at its head is what lets a simulated venue report on it.
+    After the last market event of an instant it emits InstantClosed; before the first it announces the
+    instant, so that a simulated venue can report on it. Looking ahead shows the future to nobody.
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = tuple(sources)
+    def __init__(self, feed: Feed, others: Sequence[Source]) -> None:
+        self._feed = feed
+        self._sources: tuple[Source, ...] = (feed, *others)
         self._open_at: int | None = None
         self._last = -(2**63)
 
@@ -49,26 +51,30 @@ class Agenda:
             yield event
 
     def _next(self) -> AnyEvent | None:
-        best: Source | None = None
+        source, head = self._first()
+        if self._open_at is not None:
+            if head is None or head.at > self._open_at or rank(head) > _LAST_IN_INSTANT:
+                closed, self._open_at = InstantClosed(self._open_at), None
+                return closed
+        elif source is self._feed:
+            self._feed.announce()
+            source, head = self._first()
+        if source is None or head is None:
+            return None
+        if head.at < self._last:
+            raise InvariantError(f"{type(head).__name__} at {head.at} came after {self._last}: time ran backwards")
+        self._last = head.at
+        if source is self._feed:
+            self._open_at = head.at
+        return source.pop()
+
+    def _first(self) -> tuple[Source | None, AnyEvent | None]:
+        first: Source | None = None
         head: AnyEvent | None = None
         for source in self._sources:
             event = source.peek()
-            if event is None:
-                continue
-            if head is None or event.at < head.at or (event.at == head.at and rank(event) < rank(head)):
-                best, head = source, event
-        if self._open_at is not None and (
-            head is None or head.at > self._open_at or _RANKS[type(head)] > _RANKS[Fact]
-        ):
-            closed, self._open_at = InstantClosed(self._open_at), None
-            return closed
-        if best is None or head is None:
-            return None
-        if head.at < self._last:
-            raise InvariantError(
-                f"{type(head).__name__} at {head.at} came after {self._last}: time ran backwards"
-            )
-        self._last = head.at
-        if type(head) in _MARKET:
-            self._open_at = head.at
-        return best.pop()
+            if event is not None and (
+                head is None or event.at < head.at or (event.at == head.at and rank(event) < rank(head))
+            ):
+                first, head = source, event
+        return first, head

@@ -63,7 +63,7 @@ class Session:
         self._record(0, OPENED, opened)
         reason, complete = "the feed ended", True
         try:
-            for event in Agenda((self.feed, self.venue, self.council, self.operator)):
+            for event in Agenda(self.feed, (self.venue, self.council, self.operator)):
                 self.step(event)
                 if self._stopped:
                     reason, complete = self._stopped, False

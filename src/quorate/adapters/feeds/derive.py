@@ -28,6 +28,13 @@ _DECIMALS = frozenset(
     name for name in FIELDS if name not in ("id", "kind", "currency", "calendar", "max_lots")
 )
 _ID = re.compile(r"[A-Za-z0-9^][A-Za-z0-9._/^=-]{0,31}")
+_WORDS = {
+    Kind.SPOT: "spot pair",
+    Kind.PERPETUAL: "perpetual",
+    Kind.FUTURE: "future",
+    Kind.EQUITY: "share",
+    Kind.FX: "currency pair",
+}
 _CALENDARS = {Kind.FUTURE: "cme", Kind.EQUITY: "us-equity", Kind.FX: "fx"}
 # Costs of a small trader on a large venue of the kind, said aloud wherever they are assumed. Crypto: the
 # first tier of the large exchanges; shares 0.005 each and futures 2.25 a side: a common retail tariff.
@@ -98,11 +105,8 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
     fields = {"id": name, "kind": kind, "currency": guess.currency, **assumed, **fields}
     instrument = Instrument(**fields)
     said = given.fields if given else {}
-    who = (
-        f"a {kind.value}"
-        if guess.certain or "kind" in said
-        else f"taken for a {kind.value}: the name says nothing"
-    )
+    known = guess.certain or "kind" in said
+    who = f"a {_WORDS[kind]}" if known else f"taken for a {_WORDS[kind]}, as its name says nothing,"
     facts = [f"{who} in {instrument.currency}", *notes, f"lot {instrument.lot:f}"]
     if instrument.multiplier != 1:
         facts.append(f"multiplier {instrument.multiplier:f}")
@@ -114,9 +118,8 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
         for key, value in assumed.items()
         if isinstance(value, Decimal) and key not in ("lot", "multiplier") and key not in said and value
     ]
-    return Derived(
-        instrument, tick_found, (f"{name}: {', '.join(facts)}", f"{name}: costs assumed: {', '.join(costs)}")
-    )
+    words = (f"{name}: {', '.join(facts)}", f"{name}: costs assumed: {', '.join(costs)}")
+    return Derived(instrument, tick_found, words)
 
 
 def _assume(kind: Kind, guess: Guess, tick: Decimal, middle: float, table: BarTable) -> dict[str, Any]:
@@ -134,13 +137,15 @@ def _assume(kind: Kind, guess: Guess, tick: Decimal, middle: float, table: BarTa
     elif table.closes_only:
         # Prices of a panel are mostly adjusted for splits: a fee a share would tax the old ones absurdly.
         assumed |= {"commission": Decimal(0), "taker_bps": Decimal(1), "maker_bps": Decimal(1)}
+    if table.spread is not None:
+        assumed.pop("spread_bps", None)
     return assumed
 
 
 def find_tick(*columns: Floats) -> tuple[Decimal, bool]:
-    """The largest tick of 1, 2, 2.5 or 5 times a power of ten on which every price sits, and True.
+    """The largest tick of 1, 1.25, 2, 2.5 or 5 times a power of ten on which every price sits, and True.
 
-    Where there is none, about a hundred-thousandth of the lowest price, and False.
+    1.25 is for eighths, and for mids of a tick of 2.5. Where there is none, about a hundred-thousandth of the lowest price, and False.
     """
     for decimals in range(11):
         scaled = [column * 10.0**decimals for column in columns]
@@ -159,8 +164,8 @@ def _whole(scaled: Floats) -> bool:
 
 
 def _largest_step(common: int, decimals: int) -> Decimal:
-    """The largest of 1, 2, 5, 25 times 10^n that divides ``common``, in units of 10^-decimals."""
-    steps = (digit * 10**power for power in range(len(str(common))) for digit in (1, 2, 5, 25))
+    """The largest of 1, 2, 5, 25, 125 times 10^n that divides ``common``, in units of 10^-decimals."""
+    steps = (digit * 10**power for power in range(len(str(common))) for digit in (1, 2, 5, 25, 125))
     largest = max(step for step in steps if common % step == 0)
     return Decimal(f"{Decimal(largest).scaleb(-decimals).normalize():f}")
 
@@ -194,9 +199,8 @@ def _given(fields: dict[str, Any], where: str) -> Given:
             todo = f"did you mean {near[0]}?" if near else f"one of {', '.join(FIELDS)}"
             raise ConfigError(f"unknown key '{key}'", where=where, todo=todo)
         typed[key] = _typed(key, value, where)
-    Instrument(
-        **({"id": name, "kind": Kind.SPOT, "currency": "USD", "tick": Decimal(1), "lot": Decimal(1)} | typed)
-    )
+    neutral: dict[str, Any] = {"kind": Kind.SPOT, "currency": "USD", "tick": Decimal(1), "lot": Decimal(1)}
+    Instrument(id=name, **(neutral | typed))
     return Given(name, typed)
 
 

@@ -72,8 +72,10 @@ def read(path: str | Path, *, assume_utc: bool = False) -> BarFile:
             f"cannot be read: {error.strerror or error}", where=where, todo="check the path and the file"
         ) from error
     notes: list[str] = []
-    if stamps.require_zone(columns.time, where, assume_utc=assume_utc):
-        notes.append("times without a zone taken as UTC, as asked")
+    named_utc = columns.layout.time.lower().endswith("utc")
+    if stamps.require_zone(columns.time, where, assume_utc=assume_utc or named_utc):
+        why = "as its column's name says" if named_utc else "as asked"
+        notes.append(f"times without a zone taken as UTC, {why}")
     tables = split_tables(columns, where, notes)
     return BarFile(path, sha256, len(columns.time.ns), common_interval(tables, where), tables, tuple(notes))
 

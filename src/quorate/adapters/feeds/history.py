@@ -44,6 +44,9 @@ class HistoryFeed:
         self._number += 1
         return True
 
+    def announce(self) -> None:
+        """Nobody has to see an instant before the desk does."""
+
     def peek(self) -> MarketEvent | None:
         """The next event, left in place; None at the end."""
         if self._next == len(self._events) and not self._load():

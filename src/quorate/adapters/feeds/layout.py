@@ -24,6 +24,7 @@ _TIMES = (
 _LABELS = ("contract", "asset", "symbol", "ticker", "instrument")
 _IGNORED = frozenset({"", "index", "unnamed: 0", "__index_level_0__"})
 _TICKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^/=-]{0,19}")
+_NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d+)?")
 _BOOK = {"order_id", "bid", "ask", "asks[0].price", "bids[0].price", "bid_price", "update_id"}
 _NEWS = {"headline", "title", "text", "sentiment", "value", "rating"}
 _NO_BARS = (
@@ -63,6 +64,10 @@ def recognise(header: Sequence[str], where: str) -> Layout:
     if not header:
         raise DataError(
             "the file has no columns", where=where, todo="expected ts, open, high, low, close[, volume]"
+        )
+    if any(_NUMBER.fullmatch(name.strip()) for name in header):
+        raise DataError(
+            "the first line holds values, not the names of columns", where=where, todo="add a header"
         )
     names: dict[str, str] = {}
     for name in header:

@@ -19,14 +19,14 @@ INDICES = frozenset({"SPX", "NDX", "DJI", "RUT", "VIX", "DAX", "FTSE", "N225"})
 
 _FIAT = frozenset(
     {
-        "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "CNH",
-        "HKD", "SGD", "ZAR", "MXN", "TRY",
+        "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF",
+        "CNH", "HKD", "SGD", "ZAR", "MXN", "TRY",
     }
 )  # fmt: skip
 _COINS = frozenset(
     {
-        "BTC", "XBT", "ETH", "SOL", "XRP", "ADA", "DOGE", "LINK", "LTC", "BCH", "BNB", "DOT", "ATOM", "AVAX", "TRX",
-        "SUI", "NEAR", "APT", "MATIC", "UNI", "XLM", "ETC", "FIL", "ARB", "OP",
+        "BTC", "XBT", "ETH", "SOL", "XRP", "ADA", "DOGE", "LINK", "LTC", "BCH", "BNB", "DOT", "ATOM", "AVAX",
+        "TRX", "SUI", "NEAR", "APT", "MATIC", "UNI", "XLM", "ETC", "FIL", "ARB", "OP",
     }
 )  # fmt: skip
 _STABLE = "USDT|USDC|BUSD|FDUSD|TUSD"

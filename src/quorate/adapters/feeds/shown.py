@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from quorate.core.errors import InvariantError
-from quorate.core.events import MarketEvent
+from quorate.core.events import AnyEvent, MarketEvent
 from quorate.core.ports import Feed
 from quorate.core.record import BlockRef
 
@@ -29,9 +29,9 @@ class Watcher(Protocol):
 
 
 class ShownFeed:
-    """The inner feed, event by event; ``peek`` (or ``block``) at a new instant shows it to the venue first.
+    """The inner feed, with a venue that is shown each instant as it is announced.
 
-    An agenda therefore asks this feed before it asks the venue what is next.
+    ``peek`` looks ahead only: the venue must not see an instant before all of the last one is done with.
     """
 
     def __init__(self, feed: InstantFeed, venue: Watcher) -> None:
@@ -45,29 +45,27 @@ class ShownFeed:
         """Events this feed will give."""
         return self._feed.total
 
-    def _load(self) -> None:
+    def announce(self) -> None:
+        """The next instant begins: the venue sees all of it, once. Nothing happens within an instant."""
+        if self._events:
+            return
         # The inner feed is at the block's first event now and will have moved on when we are asked for it.
         self._fresh = self._feed.block()
-        events = self._feed.instant()
-        if events:
-            self._events.extend(events)
-            self._venue.watch(events)
+        self._events.extend(self._feed.instant())
+        if self._events:
+            self._venue.watch(self._events)
 
-    def peek(self) -> MarketEvent | None:
+    def peek(self) -> AnyEvent | None:
         """The next event, left in place; None at the end."""
-        if not self._events:
-            self._load()
-        return self._events[0] if self._events else None
+        return self._events[0] if self._events else self._feed.peek()
 
     def pop(self) -> MarketEvent:
-        """The next event, taken. Raises InvariantError at the end."""
-        if self.peek() is None:
-            raise InvariantError("the feed is at its end: peek before pop")
+        """The next event, taken. Raises InvariantError when its instant was not announced."""
+        if not self._events:
+            raise InvariantError("an instant is announced before its events are taken")
         return self._events.popleft()
 
     def block(self) -> tuple[BlockRef, bytes] | None:
-        """The block that holds the next event, once, before its first event; None within a block."""
-        if not self._events:
-            self._load()
+        """The block that holds the events of this instant, once; None within a block."""
         fresh, self._fresh = self._fresh, None
         return fresh

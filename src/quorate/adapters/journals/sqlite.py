@@ -27,6 +27,8 @@ _RECORDS = "SELECT number, at, kind, payload, previous, digest FROM records ORDE
 _LOCK_WAIT_S = 2.0
 _BATCH = 1024
 _LEVEL = 1  # bars shrink to a fifth; level 6 gains a sixth more for three times the work
+# A damaged file can make SQLite quote, in its own complaint, text that is not UTF-8.
+_DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 _BLOCK_LIMIT = 1 << 30  # bytes a block may inflate to: an altered one must not fill the memory
 
 
@@ -59,7 +61,7 @@ class SqliteJournal:
                 self._connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
                 undo.callback(self._connection.close)
                 self._prepare(durable, resume)
-            except (sqlite3.Error, OSError) as error:
+            except (*_DAMAGE, OSError) as error:
                 raise _unwritable(path, error) from error
             undo.pop_all()
 
@@ -173,7 +175,7 @@ class SqliteReader:
         """
         try:
             yield from starmap(Record, self._connection.execute(_RECORDS))
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise _unreadable(self._path, error) from error
 
     def block(self, number: int) -> bytes:
@@ -182,7 +184,7 @@ class SqliteReader:
             row = self._connection.execute(
                 "SELECT body, stored FROM blocks WHERE number = ?", (number,)
             ).fetchone()
-        except (sqlite3.Error, OverflowError) as error:
+        except (*_DAMAGE, OverflowError) as error:
             raise TamperError(f"block {number} cannot be read: {error}", number=number) from error
         if row is None:
             raise TamperError(f"block {number} is missing", number=number)
@@ -203,14 +205,14 @@ class SqliteReader:
         try:
             for (number,) in self._connection.execute("SELECT number FROM blocks ORDER BY number"):
                 yield number
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise _unreadable(self._path, error) from error
 
     def check_pages(self) -> None:
         """SQLite's own check of pages and column types. Raises JournalError with what it finds."""
         try:
             finding = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise _unreadable(self._path, error) from error
         if finding != "ok":
             raise JournalError(f"the file is damaged: {finding}", where=str(self._path))
@@ -245,10 +247,10 @@ def open_journal(path: Path) -> SqliteReader:
                     todo="resume it once to migrate it",
                 )
             difference = schema.shape_of(connection) ^ schema.expected()
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise _unreadable(path, error) from error
         if difference:
-            names = ", ".join(sorted({str(name) for _, name, _, _ in difference}))
+            names = ", ".join(sorted({repr(name) for _, name, _, _ in difference}))
             raise JournalError(f"the tables are not those of a journal: {names}", where=str(path))
         undo.pop_all()
     return SqliteReader(connection, path)
@@ -312,7 +314,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             undo.callback(connection.close)
             connection.execute("BEGIN")
             application, version = schema.version_of(connection)
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
                 raise InputError("not a journal: not an SQLite file", where=str(path)) from error
             raise _unreadable(path, error) from error
@@ -340,4 +342,5 @@ def _unwritable(path: Path, error: Exception) -> JournalError:
 
 
 def _unreadable(path: Path, error: Exception) -> JournalError:
-    return JournalError(f"the journal cannot be read: {error}", where=str(path))
+    why = "the file is damaged, its text is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+    return JournalError(f"the journal cannot be read: {why}", where=str(path))

@@ -1,0 +1,158 @@
+"""The command `quorate`: every subcommand by name, every error as one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quorate.cli import audit, config, init, replay, run, runs
+from quorate.cli.options import Json
+from quorate.cli.output import INTERNAL, INTERRUPTED, USAGE, fail, say, tell
+from quorate.core.errors import QuorateError
+
+# Flags that may stand anywhere; the value is how much they tell.
+LOUD = {"-v": 1, "--verbose": 1, "-vv": 2, "--debug": 2}
+# The root of typer's own usage errors; its module has moved between versions.
+TYPER_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+# Optional packages, and the extra that brings them.
+EXTRAS = {
+    "pyarrow": "data", "polars": "data", "duckdb": "data", "skfolio": "portfolio", "cvxpy": "portfolio",
+    "pandas": "portfolio", "onnxruntime": "ml", "sklearn": "ml", "xgboost": "ml", "openai": "llm",
+    "langgraph": "llm", "qiskit": "quantum", "torch": "train", "ccxt": "venues",
+}  # fmt: skip
+
+app = typer.Typer(
+    name="quorate",
+    help="A trading desk that trades only when it is quorate, and proves every step.",
+    epilog="Anywhere: -v, -vv for more on stderr; --debug for tracebacks. State lives in QUORATE_HOME.",
+    add_completion=False,
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+run.register(app)
+app.command()(replay.replay)
+app.add_typer(audit.app, name="audit")
+app.add_typer(config.app, name="config")
+app.add_typer(runs.app, name="runs")
+app.command()(init.init)
+
+
+@app.callback()
+def bare(
+    context: typer.Context,
+    json: Json = False,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+) -> int:
+    """A trading desk that trades only when it is quorate, and proves every step."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        say(f"quorate {version_of('quorate')}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return 0
+    return doctor(json=json)
+
+
+@app.command()
+def doctor(
+    plugin: Annotated[Path | None, typer.Argument(help="A plugin file to check.")] = None, json: Json = False
+) -> int:
+    """What works here, what is off, and the command that turns it on; or check one plugin."""
+    from quorate.cli.doctor import check_plugin, screen
+
+    return screen(json) if plugin is None else check_plugin(plugin, json)
+
+
+@app.command()
+def demo(
+    calm: Annotated[bool, typer.Option("--calm", help="Without the crash.")] = False,
+    tamper: Annotated[bool, typer.Option("--tamper", help="Flip a byte, and see it found.")] = False,
+    json: Json = False,
+) -> int:
+    """The desk at work on a labelled synthetic month, line by line, and its proof."""
+    from quorate.cli.demo import demo as show
+
+    return show(calm=calm, tamper=tamper, json=json)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point."""
+    sys.exit(invoke(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code. Whatever goes wrong is one line on stderr."""
+    loud = max((LOUD[word] for word in arguments if word in LOUD), default=0)
+    debug, as_json = "--debug" in arguments, "--json" in arguments
+    words = [word for word in arguments if word not in LOUD]
+    try:
+        if loud:
+            from quorate.app.logs import configure
+
+            configure(loud)
+        answer = app(words, prog_name="quorate", standalone_mode=False)
+        sys.stdout.flush()
+        return answer if isinstance(answer, int) else 0
+    except TYPER_ERROR as error:
+        return fail(_usage(error), USAGE, as_json=as_json)
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # nobody reads on: nothing is left to flush
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return fail("interrupted", INTERRUPTED, as_json=as_json)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None or debug:
+            return _internal(error, debug=debug, as_json=as_json)
+        line = f"this needs {error.name}, which is not installed (pip install 'quorate[{extra}]')"
+        return fail(line, USAGE, as_json=as_json)
+    except QuorateError as error:
+        if error.exit_code == INTERNAL:
+            return _internal(error, debug=debug, as_json=as_json)
+        if debug:
+            _traceback()
+        return fail(error.line(), error.exit_code, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback
+        return _internal(error, debug=debug, as_json=as_json)
+
+
+def _usage(error: Exception) -> str:
+    """Typer's own complaint, with the command it is about."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "quorate"
+    return f"{message.rstrip('.')} (see `{command} --help`)"
+
+
+def _internal(error: Exception, *, debug: bool, as_json: bool) -> int:
+    """A defect: one line, and the traceback in the log."""
+    from quorate.app.logs import configure, log_file
+
+    if debug:
+        _traceback()
+    try:
+        configure()
+        import structlog
+
+        structlog.get_logger("quorate").info("internal error", error=str(error), exc_info=error)
+        where = f"the log is {log_file()}"
+    except (OSError, RuntimeError, QuorateError) as second:
+        where = f"no log could be written: {second}"
+    name = type(error).__name__
+    line = error.line() if isinstance(error, QuorateError) else f"{name}: {error}"
+    return fail(f"internal error: {line} ({where})", INTERNAL, as_json=as_json)
+
+
+def _traceback() -> None:
+    import traceback
+
+    tell(traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The options that several commands share, told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Recipe = Annotated[str, typer.Option("--recipe", help="A built-in recipe or the path of one.")]
+Overlay = Annotated[Path | None, typer.Option("--config", help="A recipe file laid over the recipe.")]
+Sets = Annotated[list[str], typer.Option("--set", help="One value, as agents.momentum.fast=7. Repeatable.")]
+Data = Annotated[
+    list[str], typer.Option("--data", help="A bar file, or feed:settings. Repeatable; none: the sample.")
+]
+Instruments = Annotated[
+    list[str],
+    typer.Option("--instrument", help="An id, id,key=value or a TOML file; else derived. Repeatable."),
+]
+First = Annotated[str | None, typer.Option("--from", help="First open of a bar, as 2024-01-31.")]
+End = Annotated[str | None, typer.Option("--to", help="Bars open before this.")]
+Cash = Annotated[str | None, typer.Option("--cash", help="Start cash in the quote currency.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the run.")]
+Journal = Annotated[Path | None, typer.Option("--journal", help="Where to write the journal; must not exist.")]
+Plugins = Annotated[list[Path], typer.Option("--plugin", help="A Python file that fills a chair. Repeatable.")]
+Rulebook = Annotated[str | None, typer.Option("--rulebook", help="A built-in rulebook or the path of one.")]
+AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
+Headless = Annotated[bool, typer.Option("--headless", help="No live view.")]
