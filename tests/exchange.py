@@ -39,7 +39,8 @@ CRYPTO = Instrument(
 )  # fmt: skip
 FUTURE = Instrument(
     "NQ", Kind.FUTURE, "USD", tick=Decimal("0.25"), lot=Decimal(1), multiplier=Decimal(20), calendar="cme",
-    commission=Decimal("2.25"), spread_bps=Decimal("0.3"), slippage_bps=Decimal("0.2"), margin=Decimal("0.05"),
+    commission=Decimal("2.25"), spread_bps=Decimal("0.3"), slippage_bps=Decimal("0.2"),
+    margin=Decimal("0.05"),
 )  # fmt: skip
 SMALL = Instrument(
     "COIN", Kind.SPOT, "USD", tick=Decimal("0.000001"), lot=Decimal("0.003"), taker_bps=Decimal(10),

@@ -15,7 +15,6 @@ from quorate.core.instant import MINUTE
 from quorate.core.instrument import Instrument, Kind
 from quorate.core.money import Money
 from quorate.core.order import Answer, ApprovedOrder, Bracket, Finding, Order, OrderType, Role, Side
-from quorate.core.roles import Rule
 from quorate.market.market import Market
 from quorate.shield.mint import Mint
 from quorate.shield.rulebook import Rulebook, parse
@@ -72,7 +71,7 @@ class Desk:
         *,
         cash: int = 10_000,
         rules: Rulebook | None = None,
-        extra: Sequence[Rule] = (),
+        extra: Sequence[Any] = (),
         held: dict[str, int] | None = None,
     ) -> None:
         self.instruments = {each.id: each for each in instruments}

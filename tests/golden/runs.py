@@ -43,16 +43,30 @@ def coin(name: str = "BTCUSDT") -> Instrument:
 
 def stock(name: str = "AAPL") -> Instrument:
     return Instrument(
-        id=name, kind=Kind.EQUITY, currency="USD", tick=Decimal("0.01"), lot=Decimal(1), calendar="us-equity",
-        taker_bps=Decimal(1), spread_bps=Decimal(2),
-    )  # fmt: skip
+        id=name,
+        kind=Kind.EQUITY,
+        currency="USD",
+        tick=Decimal("0.01"),
+        lot=Decimal(1),
+        calendar="us-equity",
+        taker_bps=Decimal(1),
+        spread_bps=Decimal(2),
+    )
 
 
 def future(name: str = "NQ") -> Instrument:
     return Instrument(
-        id=name, kind=Kind.FUTURE, currency="USD", tick=Decimal("0.25"), lot=Decimal(1), multiplier=Decimal(20),
-        calendar="cme", commission=Decimal("2.25"), spread_bps=Decimal("0.5"), margin=Decimal("0.1"),
-    )  # fmt: skip
+        id=name,
+        kind=Kind.FUTURE,
+        currency="USD",
+        tick=Decimal("0.25"),
+        lot=Decimal(1),
+        multiplier=Decimal(20),
+        calendar="cme",
+        commission=Decimal("2.25"),
+        spread_bps=Decimal("0.5"),
+        margin=Decimal("0.1"),
+    )
 
 
 def walk(bars: int, seed: int, price: float, volatility: float) -> np.ndarray:
@@ -74,7 +88,7 @@ def make_run(
     slow: int = 96,
     size: float = 0.6,
 ) -> tuple[RunStats, dict[str, Closes]]:
-    """A whole run: every ``interval`` one bar of each instrument, long above the slow mean and short below."""
+    """A whole run: one bar of each instrument every ``interval``, long above the slow mean, short below."""
     maker = _Maker(instruments, bars, interval, seed, fast, slow, size)
     maker.play()
     return maker.stats(), maker.closes
@@ -173,11 +187,19 @@ class _Maker:
         edge = max(1, round(close * 1e-4))
         price = close + side.sign * edge
         fill = Fill(
-            at=at, id=f"f{len(self.fills)}", order=order, instrument=name, side=side, role=role,
-            quantity=instrument.quantity(lots), price=instrument.price(price),
-            fee=instrument.money(instrument.fee_e8(price, lots, maker=False)), filled_at=at - self.interval + MINUTE,
-            best=instrument.price(price - side.sign * 3 * edge), worst=instrument.price(price + side.sign * 4 * edge),
-        )  # fmt: skip
+            at=at,
+            id=f"f{len(self.fills)}",
+            order=order,
+            instrument=name,
+            side=side,
+            role=role,
+            quantity=instrument.quantity(lots),
+            price=instrument.price(price),
+            fee=instrument.money(instrument.fee_e8(price, lots, maker=False)),
+            filled_at=at - self.interval + MINUTE,
+            best=instrument.price(price - side.sign * 3 * edge),
+            worst=instrument.price(price + side.sign * 4 * edge),
+        )
         self.fills.append(fill)
         closed = self.account.on(fill)
         if closed is not None:
@@ -195,6 +217,15 @@ class _Maker:
 
     def stats(self) -> RunStats:
         return RunStats(
-            Curve(self.at, self.equity), self.trades, self.fills, self.cash, self.instruments, self.interval,
-            vetoes=self.vetoes, approved=self.approved, decisions=self.decisions, moves=self.moves, gross=self.gross,
-        )  # fmt: skip
+            Curve(self.at, self.equity),
+            self.trades,
+            self.fills,
+            self.cash,
+            self.instruments,
+            self.interval,
+            vetoes=self.vetoes,
+            approved=self.approved,
+            decisions=self.decisions,
+            moves=self.moves,
+            gross=self.gross,
+        )

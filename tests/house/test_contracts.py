@@ -25,9 +25,8 @@ VIOLATIONS = {
 
 def lint(root: Path, contract: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [str(LINT), "--no-cache", "--no-logo", *(["--contract", contract] if contract else [])]
-    return subprocess.run(
-        command, cwd=root, env={"PYTHONPATH": str(root / "src"), "PATH": ""}, capture_output=True, text=True, check=False
-    )
+    env = {"PYTHONPATH": str(root / "src"), "PATH": ""}
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

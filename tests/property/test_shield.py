@@ -1,22 +1,21 @@
-"""What the shield promises whatever is thrown at it: rules only tighten, exposure stays within the rulebook."""
+"""What the shield promises whatever comes: rules only tighten, exposure stays within the rulebook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import quorate.shield.shield as door
 from quorate.core.canon import spell
 from quorate.core.effects import Vetoed
 from quorate.core.events import Breaker, Cancelled, Expired, Halt, Rejected
-from quorate.core.instant import MINUTE, SECOND
-from quorate.core.order import Answer, ApprovedOrder, Bracket, Order, OrderType, Role, Side
-from quorate.core.roles import Rule
+from quorate.core.instant import SECOND
+from quorate.core.order import Answer, ApprovedOrder, Bracket, Finding, Order, OrderType, Role, Side
 from quorate.shield.rules.base import most_lots
 from quorate.shield.state import Reservations
 from tests.shield_support import PRICE, Custom, Desk, future, refusals, rulebook, spot
@@ -33,10 +32,12 @@ RULES = st.lists(
 )
 
 
-def desk_of(extra: Sequence[Rule] = (), held: dict[str, int] | None = None) -> Desk:
+def desk_of(extra: Sequence[Any] = (), held: dict[str, int] | None = None) -> Desk:
     """Two spot pairs and a future; free of fees, so that equity stands still while prices do."""
     instruments = (spot("AAA"), spot("BBB"), future("NQ"))
-    rules = rulebook(rate__orders_per_minute_max=10_000)
+    # Gross and net so tight that two positions of 15 % meet them.
+    shares: dict[str, Any] = {"exposure__gross_share": Decimal("0.25"), "exposure__net_share": Decimal("0.2")}
+    rules = rulebook(rate__orders_per_minute_max=10_000, **shares)
     return Desk(instruments, rules=rules, extra=extra, held={k: v for k, v in (held or {}).items() if v})
 
 
@@ -108,7 +109,7 @@ def test_the_check_catches_a_rule_that_loosens(monkeypatch: pytest.MonkeyPatch) 
     class Loosens(Custom):
         def review(self, order: Order, *rest: Any) -> Any:
             answer = Answer.REDUCE if order.quantity.count < 500 else Answer.ALLOW
-            return door.Finding(self.name, answer, {"asked_lots": order.quantity.count}, "more!", 500)
+            return Finding(self.name, answer, {"asked_lots": order.quantity.count}, "more!", 500)
 
     def bigger() -> int:
         desk = desk_of([Loosens("extra.loosens", Answer.ALLOW)])
@@ -125,7 +126,7 @@ STEP = st.tuples(st.sampled_from(["ask", "ask", "ask", "fill", "end", "tick"]), 
 
 
 def within(desk: Desk, *, exits: bool) -> None:
-    """Everything held, and everything held or working, is within the balanced rulebook at equity."""
+    """Everything held, and everything held or working, is within the rulebook."""
     equity, state = desk.account.equity_e8, desk.shield._state
     gross = net = 0
     for name in ("AAA", "BBB"):
@@ -133,9 +134,9 @@ def within(desk: Desk, *, exits: bool) -> None:
         assert 100 * abs(worth) <= 15 * equity
         assert 100 * abs(state.exposure_e8(name)) <= 15 * equity
         gross, net = gross + abs(worth), net + worth
-    assert gross <= state.gross_e8() <= equity
-    assert exits or 100 * abs(net) <= 60 * equity
-    assert exits or 100 * abs(state.net_e8()) <= 60 * equity
+    assert 4 * gross <= 4 * state.gross_e8() <= equity
+    assert exits or 5 * abs(net) <= equity
+    assert exits or 5 * abs(state.net_e8()) <= equity
     assert abs(desk.account.lots("NQ")) <= abs(state.lots("NQ")) <= 5
     assert 2 * state.margin_e8(besides="") <= equity
 
@@ -183,7 +184,11 @@ def _fill(desk: Desk, open_orders: dict[str, tuple[Order, int]], part: int) -> N
         open_orders[order.id] = (order, left - lots)
 
 
+LARGE = {"side": Side.BUY, "lots": 1_500, "role": Role.ENTRY}
+
+
 @given(steps=st.lists(STEP, max_size=25))
+@example(steps=[(what, LARGE | {"name": name}, 9) for name in ("AAA", "BBB") for what in ("ask", "fill")])
 @settings(max_examples=150, deadline=None)
 def test_no_flow_of_entries_exceeds_the_rulebook(steps: list[Any]) -> None:
     flow(steps, exits=False)
@@ -197,9 +202,7 @@ def test_no_flow_with_exits_and_reversals_exceeds_it(steps: list[Any]) -> None:
 
 def test_the_check_catches_a_shield_that_reserves_nothing() -> None:
     ask = ("ask", {"name": "AAA", "side": Side.BUY, "role": Role.ENTRY}, 9)
-    steps: list[Any] = []
-    for lots in (1_000, 1_001):
-        steps.append((ask[0], ask[1] | {"lots": lots}, 9))
+    steps: list[Any] = [(ask[0], ask[1] | {"lots": lots}, 9) for lots in (1_000, 1_001)]
     steps += [("fill", {}, 9), ("fill", {}, 9)]
     flow(steps, exits=False)
     with pytest.raises(AssertionError):
@@ -247,11 +250,9 @@ def test_sizes_stops_reasons_and_purity(
 
 
 def _snapshot(desk: Desk) -> Any:
-    state = desk.shield._state
-    return (
-        dict(state.orders.working), set(state.orders._approved), dict(state.orders._entries), list(state._sent),
-        dict(state._likes), state.losses_in_a_row, desk.shield.breaker, desk.shield.trust_level,
-    )  # fmt: skip
+    state, orders = desk.shield._state, desk.shield._state.orders
+    counted = dict(orders.working), set(orders._approved), dict(orders._entries), list(state._sent)
+    return counted, dict(state._likes), state.losses_in_a_row, desk.shield.breaker, desk.shield.trust_level
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from("rfex"), st.integers(0, 4), st.integers(1, 30)), max_size=40))
@@ -301,12 +302,11 @@ def test_the_largest_size_is_exact(unit: Any, fixed: int, room: int, asked: int)
 
 def test_most_lots_takes_few_looks() -> None:
     looks: list[int] = []
-
-    def counted(cost: Callable[[int], int]) -> Callable[[int], int]:
-        return lambda lots: looks.append(lots) or cost(lots)  # type: ignore[func-returns-value]
-
     instrument = spot("AAA", fee_bps=7)
-    cost = counted(lambda lots: instrument.worth_e8(37, lots) + instrument.fee_e8(9_963, lots, maker=False))
+
+    def cost(lots: int) -> int:
+        looks.append(lots)
+        return instrument.worth_e8(37, lots) + instrument.fee_e8(9_963, lots, maker=False)
+
     most_lots(cost, 12_345_678_901, 10**12)
     assert len(looks) <= 6
-    assert Decimal(MINUTE) > 0

@@ -1,4 +1,4 @@
-"""Random order flow through the simulated exchange: its ledger and the desk's account never differ by 1e-8."""
+"""Random order flow through the simulated exchange: its ledger and the account never differ by 1e-8."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_random_flow_reaches_every_kind_of_report() -> None:
             reason = getattr(report, "reason", "")
             seen.add(f"{type(report).__name__} {reason or getattr(report, 'role', '')}".strip())
     wanted = {
-        "Fill entry", "Fill exit", "Fill stop", "Fill target", "Accepted stop", "Rolled", "Charged", "Settled",
-        "Cancelled oco", "Cancelled flat", "Cancelled nothing to reduce", "Cancelled asked",
+        "Fill entry", "Fill exit", "Fill stop", "Fill target", "Accepted stop", "Rolled", "Charged",
+        "Settled", "Cancelled oco", "Cancelled flat", "Cancelled nothing to reduce", "Cancelled asked",
         "Rejected duplicate", "Rejected would turn the position", "Rejected margin",
     }  # fmt: skip
     assert wanted <= seen, wanted - seen
@@ -187,7 +187,7 @@ def test_a_cancel_that_overtakes_its_fill_is_caught(monkeypatch: pytest.MonkeyPa
         end(self, order)
 
     monkeypatch.setattr(Simulator, "_end", forgetful)
-    with pytest.raises(AssertionError, match="ended twice|filled after its end|executed"):
+    with pytest.raises(AssertionError, match=r"ended twice|filled after its end|executed"):
         for seed in range(60):
             desk = trade(seed, costs=Costs(latency_ns=20 * HOUR))
             assert not desk.ended.keys() & desk.filled.keys() - clipped(desk), "ended twice"

@@ -29,11 +29,11 @@ def test_every_profile_reads_explains_and_comes_back(name: str) -> None:
 def test_the_numbers_people_rely_on() -> None:
     balanced, small = rulebook("balanced"), rulebook("conservative-small")
     assert balanced.exposure.position_share == Decimal("0.15")
-    assert (balanced.exposure.gross_share, balanced.exposure.net_share) == (1, Decimal("0.6"))
+    assert [balanced.exposure.gross_share, balanced.exposure.net_share] == [Decimal(1), Decimal("0.6")]
     assert (balanced.risk.trade_share, balanced.losses.day_share) == (Decimal("0.02"), Decimal("0.1"))
-    assert (balanced.futures.contracts_max, balanced.exposure.leverage_max) == (5, 1)
-    assert (small.exposure.trade_money, small.exposure.gross_money) == (15, 50)
-    assert (small.exposure.positions_max, small.losses.day_money) == (3, 10)
+    assert [balanced.futures.contracts_max, balanced.exposure.leverage_max] == [5, Decimal(1)]
+    assert [small.exposure.trade_money, small.exposure.gross_money] == [Decimal(15), Decimal(50)]
+    assert [small.exposure.positions_max, small.losses.day_money] == [3, Decimal(10)]
     assert all(rulebook(name).losses.hour_share == Decimal("0.03") for name in PROFILES)
 
 

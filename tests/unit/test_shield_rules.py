@@ -216,7 +216,7 @@ def test_price_collar_and_slips() -> None:
     far = Bracket(Price(1_000, "AAA"))
     assert "price.collar" not in refusals(desk.review(desk.order(reference=Price(10_500, "AAA"))))
     assert "price.collar" in refusals(desk.review(desk.order(reference=Price(10_501, "AAA"), bracket=far)))
-    limit = {"type": OrderType.LIMIT, "limit": Price(9_499, "AAA"), "bracket": far}
+    limit: dict[str, Any] = {"type": OrderType.LIMIT, "limit": Price(9_499, "AAA"), "bracket": far}
     assert "price.collar" in refusals(desk.review(desk.order(lots=5, **limit)))
     assert refusals(desk.review(desk.order(lots=20_001))) == {"price.size"}
 

@@ -120,4 +120,3 @@ class RecordedVenue:
     def pop(self) -> AnyEvent:
         """The next report, taken."""
         return self._reports.popleft()
-

@@ -1,4 +1,4 @@
-"""The door to the built-in fast agents: their names and classes, registered by the plugin door as any other."""
+"""The door to the built-in fast agents; each is registered by the plugin door, as any other."""
 
 from __future__ import annotations
 

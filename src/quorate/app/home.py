@@ -1,4 +1,4 @@
-"""Where a user's state lives: QUORATE_HOME, by default ~/.quorate; nothing is written to the current folder."""
+"""Where a user's state lives: QUORATE_HOME, by default ~/.quorate; the current folder is left alone."""
 
 from __future__ import annotations
 

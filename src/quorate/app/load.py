@@ -1,4 +1,4 @@
-"""From what a person asked for to a plan: configuration settled, data read, instruments derived, all of it said."""
+"""From what a person asked for to a plan: configuration settled, data read, instruments derived and told."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 import msgspec
 
 from quorate.adapters.feeds.derive import parse_instrument
-from quorate.adapters.feeds.history import check_series
 from quorate.adapters.feeds.load import load
-from quorate.adapters.feeds.sample import read_sample
+from quorate.adapters.feeds.sample import sample
 from quorate.adapters.feeds.series import Series
 from quorate.app.compose import PLUGS, Plan, plan_run
 from quorate.app.config import Config, load_config
@@ -26,7 +25,7 @@ from quorate.core.instant import NEVER, parse_instant, spell_span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a person asked for, as typed. ``mode`` None takes the configuration's own; no ``data``: the sample."""
+    """What a person asked for, as typed. No ``mode``: the configuration's own; no ``data``: the sample."""
 
     mode: str | None = None
     recipe: str = "baseline"
@@ -64,7 +63,6 @@ def load_plan(request: Request) -> tuple[Plan, list[str]]:
     notes = [*config.notes, *notes]
     series = _wanted(series, config, notes, strict=bool(request.data))
     series = _between(series, request, notes)
-    check_series(series)
     if request.cash is None:
         cash, why = default_cash(series)
         notes.append(why)
@@ -72,7 +70,9 @@ def load_plan(request: Request) -> tuple[Plan, list[str]]:
         cash = parse_cash(request.cash, series[0].instrument.currency)
     acts = read_acts(request.acts) if request.acts is not None else ()
     if request.speed is not None and not request.speed > 0:
-        raise InputError(f"{request.speed} is not a speed", where="--speed", todo="60 plays an hour in a minute")
+        raise InputError(
+            f"{request.speed} is not a speed", where="--speed", todo="60 plays an hour in a minute"
+        )
     plan = plan_run(
         config.recipe, config.rulebook, registry, series, cash, acts=tuple(acts), speed=request.speed
     )
@@ -93,7 +93,8 @@ def _series(request: Request, registry: Registry) -> tuple[list[Series], list[st
     if not request.data:
         if request.instruments:
             raise InputError("an instrument needs data", where="--instrument", todo="name a file with --data")
-        return list(read_sample()), ["data: the built-in sample of real daily closes"]
+        held = list(sample())
+        return held, [f"data: the built-in sample, {held[0].source.name}: {len(held)} stocks, daily closes"]
     series: list[Series] = []
     paths: list[str] = []
     notes: list[str] = []

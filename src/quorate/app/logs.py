@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from dotenv import dotenv_values
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from quorate.app.home import home
@@ -97,6 +98,14 @@ def log_file() -> Path:
 def secrets_in(values: Mapping[str, str | None]) -> list[str]:
     """The values whose names say that they are secret."""
     return [value for name, value in values.items() if value and _SECRET_NAME.search(name)]
+
+
+def secrets_given(folder: Path) -> list[str]:
+    """The secrets of a folder's ``.env``; one that cannot be read has none; others complain of it."""
+    try:
+        return secrets_in(dotenv_values(folder / ".env", interpolate=False))
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def configure(verbosity: int = 0, secrets: Iterable[str] = ()) -> Redactor:

@@ -40,7 +40,7 @@ class CostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """People. ``cool_down``: how long a backtest's automatic operator waits before it resumes a stopped desk."""
+    """People. ``cool_down``: how long a backtest's automatic operator waits to resume a stopped desk."""
 
     cool_down: str = "3d"
 
@@ -148,7 +148,7 @@ def rulebook_of(values: dict[str, Any], where: str) -> Rulebook:
 
 
 def override(values: dict[str, Any], assignment: str) -> dict[str, Any]:
-    """The values with ``a.b.c=value`` set; the value is read as TOML, else as a string. The input is left alone."""
+    """The values with ``a.b.c=value`` set; the value is read as TOML, else as a string. A new dict."""
     path, equals, text = assignment.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):

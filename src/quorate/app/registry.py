@@ -63,7 +63,7 @@ class Registry:
         return self._found[chair][name]
 
     def build(self, chair: str, name: str, settings: dict[str, Any]) -> Any:
-        """An instance from its settings; a wrong or unknown setting is a ConfigError naming the nearest one."""
+        """An instance from its settings; a wrong setting is a ConfigError that names the nearest one."""
         kind = self.get(chair, name)
         where = f"{chair}.{name}"
         if issubclass(kind, msgspec.Struct):
@@ -75,7 +75,7 @@ class Registry:
 
 
 def convert(values: dict[str, Any], kind: type[Any], where: str) -> Any:
-    """Values as a struct of ``kind``; raises ConfigError naming the key, and the nearest one if it is unknown."""
+    """Values as a struct of ``kind``; raises ConfigError naming the key, and the nearest known one."""
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
     for key in values:
         if key not in known:

@@ -14,7 +14,7 @@ from quorate.adapters.recorded import Recording
 from quorate.app.compose import build_session, plan_replay
 from quorate.app.recipe import override, recipe_of
 from quorate.app.registry import Registry
-from quorate.core.errors import InputError, QuorateError
+from quorate.core.errors import InputError
 from quorate.core.ports import JournalReader, Observer
 from quorate.core.record import OPENED, Opened, Record
 
@@ -38,7 +38,9 @@ class Replayed(msgspec.Struct, frozen=True):
     partial: bool = False
 
 
-class _Diverged(QuorateError):
+class _DivergedError(Exception):
+    """Ends a replay at once: no QuorateError, after which a session would write its closing record."""
+
     def __init__(self, divergence: Divergence) -> None:
         self.divergence = divergence
         super().__init__(f"record {divergence.number} differs")
@@ -57,12 +59,12 @@ class ComparedJournal(MemoryJournal):
         record = super().append(at, kind, payload)
         told = next(self._recorded, None)
         if told is None:
-            raise _Diverged(Divergence(record.number, kind, "(the journal ends here)", _brief(record)))
+            raise _DivergedError(Divergence(record.number, kind, "(the journal ends here)", _brief(record)))
         same = (told.kind, told.at, told.payload) == (record.kind, record.at, record.payload)
         if kind != OPENED or not self._by_payload:
             same = same and (self._by_payload or told.digest == record.digest)
             if not same:
-                raise _Diverged(Divergence(record.number, told.kind, _brief(told), _brief(record)))
+                raise _DivergedError(Divergence(record.number, told.kind, _brief(told), _brief(record)))
         return record
 
     def rest(self) -> Record | None:
@@ -107,7 +109,7 @@ def replay_reader(
     divergence: Divergence | None = None
     try:
         session.run(opened, ending=recording.closed)
-    except _Diverged as diverged:
+    except _DivergedError as diverged:
         divergence = diverged.divergence
     if divergence is None and (left := journal.rest()) is not None:
         divergence = Divergence(left.number, left.kind, _brief(left), "(the replay ended before it)")

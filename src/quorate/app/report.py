@@ -1,8 +1,7 @@
-"""The tear sheet: one self-contained page that says what ran, on what, what came of it and how far to believe it."""
+"""The tear sheet: one self-contained page on what ran, what came of it and how far to believe it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,13 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from quorate.adapters.feeds.series import Series
 from quorate.analysis import charts, words
 from quorate.analysis.analysis import Analysis
 from quorate.analysis.metrics import Metrics, Month
 from quorate.analysis.result import Closes, RunStats, TradeRow
+from quorate.app.collect import Collector
+from quorate.app.compose import Plan
 from quorate.core.effects import BreakerMoved, Vetoed
 from quorate.core.errors import InputError
 from quorate.core.events import Breaker
@@ -28,12 +30,14 @@ TRADES_MARKED = 60  # beyond this, marks on the whole run hide the price
 TRADES_ZOOMED = 40
 VETOES_SHOWN = 12
 MOVES_SHOWN = 20
-AGENTS_SHOWN = 12
+COUNTED = (("events", "bars"), *((name, name) for name in ("decisions", "orders", "fills", "vetoes")))
+SHARES_SHOWN = 12
+TRUST = {"B": "history as it was given, fills modelled", "D": "prices are made up"}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the prices of one instrument came from. ``first`` and ``last`` in ns; ``note`` as 'daily closes'."""
+    """Where an instrument's prices came from. ``first``, ``last`` in ns; ``note`` as 'daily closes'."""
 
     instrument: str
     name: str
@@ -46,7 +50,10 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that a tear sheet shows. ``mode`` is backtest, paper or live; ``breaker`` how the run ended."""
+    """All that a tear sheet shows. ``mode`` is backtest, paper or live; ``breaker`` how the run ended.
+
+    ``counts`` are (how many, of what), such as (8640, "bars").
+    """
 
     run_id: str
     product: str
@@ -58,14 +65,12 @@ class Report:
     trust_reason: str
     head_digest: str
     policy_digest: str
-    records: int
+    counts: Sequence[tuple[int, str]]
     complete: bool
     breaker: Breaker
     sources: Sequence[Source]
     notes: Sequence[str]
-    stats: RunStats
     analysis: Analysis
-    closes: Mapping[str, Closes]
 
 
 def write_report(path: Path, report: Report) -> Path:
@@ -75,7 +80,7 @@ def write_report(path: Path, report: Report) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise InputError(
             f"the report cannot be written: {error.strerror}",
@@ -83,6 +88,45 @@ def write_report(path: Path, report: Report) -> Path:
             todo="free or change the place",
         ) from error
     return path
+
+
+def report_run(path: Path, result: Mapping[str, Any], plan: Plan, seen: Collector, found: Analysis) -> Path:
+    """Write the tear sheet of a finished run from its result object, as ``write_report`` does."""
+    reasons = [each.reason for each in seen.degraded if each.level == result["trust_level"]]
+    last = seen.moves[-1].after if seen.moves else Breaker.NORMAL
+    notes = [f"The run ended early: {result['ended']}."] if result["partial"] and result["ended"] else []
+    notes += [f"{name} was silenced." for name in result["silenced"]]
+    report = Report(
+        run_id=result["run_id"],
+        product=result["product"],
+        recipe=result["recipe"],
+        mode=result["mode"],
+        reasoner="rules, no language model",
+        seed=result["seed"],
+        trust_level=result["trust_level"],
+        trust_reason="; ".join(dict.fromkeys(reasons)) or TRUST.get(result["trust_level"], ""),
+        head_digest=result["head_digest"],
+        policy_digest=result["policy"],
+        counts=[(result[name], word) for name, word in COUNTED],
+        complete=not result["partial"],
+        breaker=Breaker.HALTED if result["halted"] else last,
+        sources=[_source(series) for series in plan.series],
+        notes=[*notes, *result["notes"]],
+        analysis=found,
+    )
+    return write_report(path, report)
+
+
+def _source(series: Series) -> Source:
+    return Source(
+        instrument=series.instrument.id,
+        name=series.source.name,
+        rows=series.source.rows,
+        first=int(series.start[0]),
+        last=int(series.at[-1]),
+        digest=series.source.sha256,
+        note=f"{spell_span(series.interval)} closes",
+    )
 
 
 def render(report: Report) -> str:
@@ -102,9 +146,9 @@ def render(report: Report) -> str:
 
 def _page(report: Report) -> dict[str, Any]:
     """Everything the template says, worded."""
-    stats, found = report.stats, report.analysis
+    stats, found = report.analysis.stats, report.analysis
     currency, metrics = stats.currency, found.metrics
-    bands = _bands(report)
+    bands = _bands(stats)
     start = stats.cash.count / E8
     has_curve = stats.curve.at.size > 0
     return {
@@ -125,7 +169,7 @@ def _page(report: Report) -> dict[str, Any]:
         "verdict": _verdict(found),
         "kpis": _kpis(metrics, currency),
         "statistics": _statistics(metrics, currency),
-        "standing": Markup(  # noqa: S704 - charts escape every name they are given
+        "standing": Markup(  # noqa: S704 - charts escape every name
             charts.standing_chart(
                 metrics.total_return,
                 metrics.pnl.pessimistic / start,
@@ -139,7 +183,7 @@ def _page(report: Report) -> dict[str, Any]:
             move.after is Breaker.HALTED and move.before is not Breaker.HALTED for move in stats.moves
         ),
         "vetoes": [_veto(veto, stats) for veto in stats.vetoes[:VETOES_SHOWN]],
-        "prices": _prices(stats, report.closes),
+        "prices": _prices(stats, found.closes),
         "traded": len({row.instrument for row in stats.rows}),
         "histogram": Markup(charts.histogram(stats.rows)) if stats.rows else None,  # noqa: S704
         "years": _years(metrics.months),
@@ -179,7 +223,7 @@ def _kpis(metrics: Metrics, currency: str) -> list[dict[str, str]]:
             _tone(metrics.total_return),
             "after all costs",
         ),
-        _kpi("Sharpe", words.number(metrics.sharpe), "", f"daily, {metrics.periods_per_year:g} days a year"),
+        _kpi("Sharpe", words.number(metrics.sharpe), "", f"{metrics.periods_per_year:g} days a year"),
         _kpi(
             "Max drawdown",
             words.percent(-metrics.max_drawdown),
@@ -252,20 +296,15 @@ def _costs(stats: RunStats, metrics: Metrics) -> list[tuple[str, Markup, str]]:
     part = f"{words.share(metrics.fees / gross)} of the profit before fees" if gross > 0 else ""
     unknown = "inside the fill prices, not told apart"
     return [
-        ("Fees", _money(-metrics.fees, stats.currency), part),
-        *(
-            (
-                name,
-                _money(-value, stats.currency) if value is not None else _figure(words.UNKNOWN),
-                "" if value is not None else note,
-            )
-            for name, value, note in (
-                ("Spread", metrics.spread, unknown),
-                ("Slippage", metrics.slippage, unknown),
-                ("Financing", metrics.financing, "not charged in this run"),
-            )
-        ),
+        _cost("Fees", metrics.fees, part, stats.currency),
+        _cost("Spread", metrics.spread, "" if metrics.spread is not None else unknown, stats.currency),
+        _cost("Slippage", metrics.slippage, "" if metrics.slippage is not None else unknown, stats.currency),
+        _cost("Financing", metrics.financing, "" if metrics.financing else "none charged", stats.currency),
     ]
+
+
+def _cost(name: str, paid: float | None, note: str, currency: str) -> tuple[str, Markup, str]:
+    return name, _money(None if paid is None else -paid, currency), note
 
 
 def _assumed(instruments: Mapping[str, Instrument]) -> list[tuple[str, str]]:
@@ -282,13 +321,17 @@ def _assumed(instruments: Mapping[str, Instrument]) -> list[tuple[str, str]]:
     return [(_listed(names), text) for text, names in alike.items()]
 
 
-def _bands(report: Report) -> list[charts.Band]:
-    """The stretches the breaker was not normal, for the chart."""
-    moves, last = report.stats.moves, int(report.stats.curve.at[-1]) if report.stats.curve.at.size else 0
-    ends = [move.at for move in moves[1:]] + [last]
+def _bands(stats: RunStats) -> list[charts.Band]:
+    """The stretches the breaker was not normal, for the chart; the last one lasts to the curve's end."""
+    if not stats.moves or not stats.curve.at.size:
+        return []
+    last = int(stats.curve.at[-1])
+    ends = [*(move.at for move in stats.moves[1:]), last]
     return [
-        charts.Band(move.at, end, move.after.value, f"{move.after} by {move.rule}, {words.stamp(move.at)}")
-        for move, end in zip(moves, ends, strict=True)
+        charts.Band(
+            min(move.at, last), end, move.after.value, f"{move.after} by {move.rule}, {words.stamp(move.at)}"
+        )
+        for move, end in zip(stats.moves, ends, strict=True)
         if move.after is not Breaker.NORMAL
     ]
 
@@ -308,8 +351,8 @@ def _veto(veto: Vetoed, stats: RunStats) -> dict[str, Any]:
     instrument = stats.instruments[order.instrument]
     return {
         "at": words.stamp(veto.at),
-        "order": f"{order.role} {order.side} {instrument.show_quantity(order.quantity.count)} {order.instrument} "
-        f"at {instrument.show_price(order.reference.count)} {stats.currency}",
+        "order": f"{order.role} {order.side} {instrument.show_quantity(order.quantity.count)} "
+        f"{order.instrument} at {instrument.show_price(order.reference.count)} {stats.currency}",
         "rules": [
             (finding.rule, finding.reason, words.inputs(finding.inputs, stats.currency))
             for finding in veto.verdict.refusals
@@ -318,7 +361,7 @@ def _veto(veto: Vetoed, stats: RunStats) -> dict[str, Any]:
 
 
 def _prices(stats: RunStats, closes: Mapping[str, Closes]) -> list[dict[str, Any]]:
-    """Charts of the instruments with most trades; where trades are too many to mark, the last ones enlarged."""
+    """Charts of the instruments with most trades; too many to mark, and the last are enlarged."""
     own: dict[str, list[TradeRow]] = {}
     for row in stats.rows:
         own.setdefault(row.instrument, []).append(row)
@@ -327,15 +370,13 @@ def _prices(stats: RunStats, closes: Mapping[str, Closes]) -> list[dict[str, Any
     for name in most[:INSTRUMENTS_SHOWN]:
         rows, series = own[name], closes[name]
         if len(rows) <= TRADES_MARKED:
-            drawn = [charts.price_chart(name, series, rows, stats.currency, f"{name}: price and trades")]
+            drawn = [charts.price_chart(name, series, rows, stats.currency)]
             caption = f"{len(rows)} trades"
         else:
             last = rows[-TRADES_ZOOMED:]
-            zoom = charts.price_chart(
-                name, _window(series, last), last, stats.currency, f"{name}: the last trades"
-            )
+            zoom = charts.price_chart(name, _window(series, last), last, stats.currency)
             drawn = [
-                charts.overview_chart(name, series, rows, stats.currency, f"{name}: the whole run"),
+                charts.overview_chart(name, series, rows, stats.currency),
                 zoom,
             ]
             caption = f"{len(rows):,} trades; above the whole run, below the last {TRADES_ZOOMED}"
@@ -365,16 +406,19 @@ def _years(months: Sequence[Month]) -> list[dict[str, Any]]:
 
 def _cuts(report: Report) -> list[dict[str, Any]]:
     """Attribution four ways, each with its chart and what was left out of it."""
-    found, currency = report.analysis.attribution, report.stats.currency
-    titles = (("By agent", found.agents), ("By instrument", found.instruments))
-    titles += (("By exit", found.exits), ("By side", found.sides))
+    found, currency = report.analysis.attribution, report.analysis.stats.currency
     cuts = []
-    for title, shares in titles:
-        ends = AGENTS_SHOWN // 2
-        shown = shares if len(shares) <= AGENTS_SHOWN else (*shares[:ends], *shares[-ends:])
-        chart = charts.share_chart(title, shown, currency, f"Profit {title.lower()}")
+    for title, shares in (
+        ("By agent", found.agents),
+        ("By instrument", found.instruments),
+        ("By exit", found.exits),
+        ("By side", found.sides),
+    ):
+        ends = SHARES_SHOWN // 2
+        shown = shares if len(shares) <= SHARES_SHOWN else (*shares[:ends], *shares[-ends:])
+        chart = Markup(charts.share_chart(title, shown, currency))  # noqa: S704 - escaped by the chart
         more = "" if len(shown) == len(shares) else f"the best and worst {ends} of {len(shares)}"
-        cuts.append({"title": title, "chart": Markup(chart), "more": more})  # noqa: S704
+        cuts.append({"title": title, "chart": chart, "more": more})
     return cuts
 
 
@@ -388,14 +432,15 @@ def _limits(report: Report) -> list[str]:
     }
     return [
         lines[report.mode],
-        "The interval of the result moves each fill to the best and the worst price the same data allow. It holds "
-        "for this data and these orders; it is no forecast and no confidence interval.",
+        "The interval of the result moves each fill to the best and the worst price the same data allow. "
+        "It holds for this data and these orders; it is no forecast and no confidence interval.",
         f"Sharpe, Sortino and volatility come from {metrics.days:,} daily closes of equity, annualised by "
         f"{metrics.periods_per_year:g} days (calendar '{metrics.calendar}'), with a risk-free rate of zero.",
-        "Buy and hold is unlevered, in fractions of a lot, and pays to get in. Random traders keep the desk's "
-        "number, lengths, sizes and sides of trades, and pay the same assumed costs.",
-        "This is one run. How many others were tried before it is not known here, so no significance is claimed.",
-        "The chain of records shows that nothing in it was altered, not that the prices fed to it were right.",
+        "Buy and hold is unlevered, in fractions of a lot, and pays to get in. Random traders keep the "
+        "desk's number, lengths, sizes and sides of trades, and pay the same assumed costs.",
+        "This is one run. How many others were tried before it is not known here, so no significance is "
+        "claimed.",
+        "The chain of records shows that nothing in it was altered, not that the prices in it were right.",
     ]
 
 

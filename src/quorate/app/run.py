@@ -1,4 +1,4 @@
-"""One run from request to result: data in, session, journal closed, statistics, report and result.json out."""
+"""One run from plan to result: session, journal closed, statistics, report and result.json out."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from quorate.analysis.result import Closes
 from quorate.app.collect import Collector
 from quorate.app.compose import Plan, build_session
 from quorate.app.home import new_run
-from quorate.core.errors import InputError, JournalError
+from quorate.core.errors import InputError, JournalError, QuorateError
 from quorate.core.events import Breaker
 from quorate.core.money import Money
 from quorate.core.ports import Journal, Observer
+from quorate.core.record import Closed
 from quorate.kernel.session import Session
 
 CASH_LOTS = 20
@@ -92,50 +93,79 @@ def perform(
         )
     run_id, folder = new_run()
     path = journal or folder / "journal.db"
-    store = open_journal_for(path, mode)
-    collector, closed, error = run_session(plan, mode, store, observers, started)
+    collector = Collector(dict(plan.instruments), plan.cash, plan.opened.interval)
+    store, session = _begin(plan, mode, folder, path, (collector, *observers))
+    if started is not None:
+        started(session)
+    closed, error = _run(session, plan)
     analysis = analyse(collector.stats(), closes_of(plan.series), plan.opened.seed)
-    halted = store_failed(error) or (closed is not None and closed["breaker"] == Breaker.HALTED)
-    complete = closed is not None and closed["complete"]
+    halted = bool(error) or (closed is not None and closed.breaker == Breaker.HALTED)
+    complete = closed is not None and closed.complete
     result = result_of(plan, mode, collector, analysis, run_id, path, store.head.hex())
     result |= {
         "notes": [*notes, *(note for each in plan.series for note in each.notes)],
         "partial": not complete,
-        "ended": error or (closed or {}).get("reason", ""),
+        "ended": error or (closed.reason if closed is not None else ""),
         "halted": halted,
         "report": None,
     }
+    _keep(folder, result)
     if report:
         from quorate.app.report import report_run  # jinja2 is wanted by a report only
 
-        result["report"] = str(report_run(folder / "report.html", result, plan, collector, analysis))
-    (folder / "result.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        try:
+            result["report"] = str(report_run(folder / "report.html", result, plan, collector, analysis))
+        except InputError as failure:  # a full disk must not cost the result as well
+            result["notes"].append(failure.line())
+        _keep(folder, result)
     exit_code = HALTED_EXIT if halted else 0 if complete else INTERRUPTED_EXIT
     return Outcome(result, exit_code, collector, analysis, error)
 
 
-def run_session(
-    plan: Plan,
-    mode: str,
-    journal: Journal,
-    observers: Sequence[Observer] = (),
-    started: Callable[[Session], None] | None = None,
-) -> tuple[Collector, dict[str, Any] | None, str]:
-    """(collector, closing record or None, error): a journal that fails halts the desk and is told, not raised."""
-    collector = Collector(dict(plan.instruments), plan.cash, plan.opened.interval)
-    session = build_session(plan, mode, journal, (collector, *observers))
-    if started is not None:
-        started(session)
+def _begin(
+    plan: Plan, mode: str, folder: Path, path: Path, observers: Sequence[Observer]
+) -> tuple[SqliteJournal, Session]:
+    """The open journal and the session over it. Where one of them cannot be, nothing of the run stays.
+
+    Raises InputError for a place where no journal can be written, and what ``build_session`` raises.
+    """
+    store = None
     try:
-        closed = session.run(plan.opened)
+        store = open_journal_for(path, mode)
+        return store, build_session(plan, mode, store, observers)
+    except QuorateError as error:
+        if store is not None:
+            store.close()
+            path.unlink()
+        folder.rmdir()
+        if isinstance(error, JournalError):
+            raise InputError(error.what, where=error.where, todo=error.todo) from error
+        raise
+
+
+def _run(session: Session, plan: Plan) -> tuple[Closed | None, str]:
+    """(closing record or None, error): a journal that fails halts the desk, and is told, not raised."""
+    try:
+        return session.run(plan.opened), ""
     except JournalError as error:
-        return collector, None, error.line()
-    return collector, msgspec.to_builtins(closed), ""
+        return None, error.line()
 
 
-def store_failed(error: str) -> bool:
-    """True when the journal could not take a record: the desk halted there and then."""
-    return bool(error)
+def _keep(folder: Path, result: dict[str, Any]) -> None:
+    """Leave result.json; where it cannot be written the result says so itself."""
+    text = json.dumps(result, indent=1, sort_keys=True) + "\n"
+    try:
+        (folder / "result.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        result["notes"].append(f"{folder / 'result.json'}: cannot be written: {error.strerror}")
+
+
+def run_session(
+    plan: Plan, mode: str, journal: Journal, observers: Sequence[Observer] = ()
+) -> tuple[Collector, Closed | None, str]:
+    """(collector, closing record or None, error) of a run into a journal of one's own."""
+    collector = Collector(dict(plan.instruments), plan.cash, plan.opened.interval)
+    return collector, *_run(build_session(plan, mode, journal, (collector, *observers)), plan)
 
 
 def run_in_memory(
@@ -185,7 +215,7 @@ def result_of(
         "fills": len(collector.fills),
         "vetoes": len(collector.vetoes),
         "halts": collector.halts,
-        "resumes": len(collector.resumes),
+        "operator_acts": [msgspec.to_builtins(resume) for resume in collector.resumes],
         "silenced": [f"{each.agent}: {each.reason}" for each in collector.silenced],
         "trust_level": min([opened.trust_level, *(each.level for each in collector.degraded)], key=_trust),
         "metrics": msgspec.to_builtins(analysis.metrics),

@@ -31,7 +31,7 @@ def run_ids() -> list[str]:
 
 
 def find(name: str) -> str:
-    """The run that an id, or the unique beginning or end of one, means. Raises InputError for none or several."""
+    """The run that an id, or a unique beginning or end of one, means. Raises InputError otherwise."""
     known = run_ids()
     if name in known:
         return name

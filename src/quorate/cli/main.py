@@ -16,8 +16,14 @@ from quorate.core.errors import QuorateError
 
 # Flags that may stand anywhere; the value is how much they tell.
 LOUD = {"-v": 1, "--verbose": 1, "-vv": 2, "--debug": 2}
+# Commands that keep a log.
+LOGGED = frozenset({"run", "backtest", "paper"})
 # The root of typer's own usage errors; its module has moved between versions.
-TYPER_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+TYPER_ERROR: type[Exception] = next(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+)
 # Optional packages, and the extra that brings them.
 EXTRAS = {
     "pyarrow": "data", "polars": "data", "duckdb": "data", "skfolio": "portfolio", "cvxpy": "portfolio",
@@ -91,17 +97,17 @@ def invoke(arguments: list[str]) -> int:
     debug, as_json = "--debug" in arguments, "--json" in arguments
     words = [word for word in arguments if word not in LOUD]
     try:
-        if loud:
-            from quorate.app.logs import configure
+        if words and words[0] in LOGGED:
+            from quorate.app.logs import configure, secrets_given
 
-            configure(loud)
+            configure(loud, secrets_given(Path()))
         answer = app(words, prog_name="quorate", standalone_mode=False)
         sys.stdout.flush()
         return answer if isinstance(answer, int) else 0
     except TYPER_ERROR as error:
         return fail(_usage(error), USAGE, as_json=as_json)
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads on: nothing is left to flush
+        sys.stdout = None  # nobody reads on: nothing is left to flush
         return 0
     except (KeyboardInterrupt, typer.Abort):
         return fail("interrupted", INTERRUPTED, as_json=as_json)
@@ -131,12 +137,12 @@ def _usage(error: Exception) -> str:
 
 def _internal(error: Exception, *, debug: bool, as_json: bool) -> int:
     """A defect: one line, and the traceback in the log."""
-    from quorate.app.logs import configure, log_file
+    from quorate.app.logs import configure, log_file, secrets_given
 
     if debug:
         _traceback()
     try:
-        configure()
+        configure(0, secrets_given(Path()))
         import structlog
 
         structlog.get_logger("quorate").info("internal error", error=str(error), exc_info=error)

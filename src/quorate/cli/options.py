@@ -22,8 +22,12 @@ First = Annotated[str | None, typer.Option("--from", help="First open of a bar, 
 End = Annotated[str | None, typer.Option("--to", help="Bars open before this.")]
 Cash = Annotated[str | None, typer.Option("--cash", help="Start cash in the quote currency.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the run.")]
-Journal = Annotated[Path | None, typer.Option("--journal", help="Where to write the journal; must not exist.")]
-Plugins = Annotated[list[Path], typer.Option("--plugin", help="A Python file that fills a chair. Repeatable.")]
+Journal = Annotated[
+    Path | None, typer.Option("--journal", help="Where to write the journal; must not exist.")
+]
+Plugins = Annotated[
+    list[Path], typer.Option("--plugin", help="A Python file that fills a chair. Repeatable.")
+]
 Rulebook = Annotated[str | None, typer.Option("--rulebook", help="A built-in rulebook or the path of one.")]
 AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No live view.")]

@@ -1,7 +1,8 @@
 """The desk's only bookkeeping: cash, positions, open trades; a fold over fills, rolls, charges and marks.
 
-Positions are kept at cost: cash moves by realised profit and fees, equity = cash + unrealised. The venue's own
-ledger moves cash by full notionals instead; both must give the same equity to the last 1e-8, at every fill.
+Positions are kept at cost: cash moves by realised profit and fees, equity = cash + unrealised. The venue's
+own ledger moves cash by full notionals instead; both must give the same equity to the last 1e-8, at every
+fill.
 """
 
 from __future__ import annotations
@@ -197,6 +198,5 @@ class Account:
                 )
         cost = sum(position.cost_e8 for position in self.positions.values())
         if event.cash.count + cost != self.cash_e8:
-            raise InvariantError(
-                f"the desk's cash is {self.cash_e8 / 1e8:.8f}, the venue's ledger says {(event.cash.count + cost) / 1e8:.8f}"
-            )
+            said = Money(event.cash.count + cost, self.currency).decimal()
+            raise InvariantError(f"the desk's cash is {self.cash.decimal()}, the venue's ledger says {said}")

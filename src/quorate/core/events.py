@@ -23,7 +23,7 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 # ---- the market --------------------------------------------------------------------------------------
 
 
-class Bar(Event, frozen=True, tag="bar"):
+class Bar(Event, frozen=True, tag="bar", gc=False):
     """One closed bar in ticks; ``at`` is its close, ``start`` its open time.
 
     ``volume`` is in lots, -1 where the source has none. ``spread`` is the full quoted spread at the close
@@ -139,7 +139,7 @@ class Wake(Event, frozen=True, tag="wake"):
     name: str
 
 
-class InstantClosed(Event, frozen=True, tag="instant_closed"):
+class InstantClosed(Event, frozen=True, tag="instant_closed", gc=False):
     """No more market events bear this instant: agents, decide and portfolio act now, once. Derived."""
 
 

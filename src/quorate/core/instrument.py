@@ -151,7 +151,7 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         return Money(count_e8, self.currency)
 
     def ticks_of(self, price: float) -> int:
-        """The nearest tick to a float that an indicator or model computed. Raises ConfigError if not finite."""
+        """The nearest tick to a float that somebody computed. Raises ConfigError if it is not finite."""
         if not math.isfinite(price):
             raise ConfigError(f"{price} is not a price", where=f"instrument {self.id}")
         return round(price / self.tick_float)

@@ -1,7 +1,7 @@
 """The doors to the outside: Clock, Feed, Venue, Council, Operator, Journal. The only impurity.
 
-Feed, Venue, Council and Operator are sources of events: ``peek`` shows the next one without taking it, ``pop``
-takes it. A source that has nothing now returns None; ``done`` says that it never will again.
+Feed, Venue, Council and Operator are sources of events: ``peek`` shows the next one without taking it,
+``pop`` takes it. A source that has nothing now shows None.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, isfinite, log
 
 import msgspec
 
@@ -37,8 +37,8 @@ class DecideSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Decide:
     """Turns what agents say into stances, instrument by instrument.
 
-    A stance is taken when the quorum is met and the pooled probability passes the gate, and left when it falls
-    below ``leave`` or turns. After a stance ended the instrument is disarmed until the pool has fallen
+    A stance is taken when the quorum is met and the pooled probability passes the gate, and left when it
+    falls below ``leave`` or turns. After a stance ended the instrument is disarmed until the pool has fallen
     back within the gate, so that one opinion is acted on once.
     """
 
@@ -135,7 +135,12 @@ class Decide:
         self._stances[instrument] = stance
         self._armed[instrument] = True
         votes = tuple(
-            Vote(signal.agent, signal.probability, probability(chance), round(weight, 6), signal.reasons)
+            Vote(signal.agent, signal.probability, probability(chance), round(weight, 6), told(signal))
             for signal, (chance, weight) in zip(spoken, rows, strict=True)
         )
         return Target(instrument, stance, probability(strength), reason, votes)
+
+
+def told(signal: Signal) -> tuple[tuple[str, float], ...]:
+    """The reasons as they are recorded: finite, to 6 significant digits."""
+    return tuple((name, float(f"{value:.6g}")) for name, value in signal.reasons if isfinite(value))

@@ -73,7 +73,7 @@ class Blotter:
         return self._working.get(order)
 
     def on(self, event: AnyEvent) -> Life | None:
-        """Fold one report in; returns the order that it ended. Raises InvariantError for one we never sent."""
+        """Fold one report in; returns the order it ended. Raises InvariantError for one we never sent."""
         if isinstance(event, Accepted):
             self._accept(event)
         elif isinstance(event, Fill):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from quorate.core.errors import ConfigError, InvariantError
 from quorate.core.roles import Indicator
@@ -51,6 +51,10 @@ class Indicators:
                     f"indicator {indicator.name} gave {len(values)} values for {len(columns)} outputs"
                 )
             self._own_values.update(zip(columns, values, strict=True))
+
+    def reader(self) -> tuple[Mapping[str, int], Callable[[int], float], Mapping[str, float]]:
+        """(slots by column, value by slot, values of Python columns): for whoever reads values in a hot loop."""
+        return self._slots, self._panel.value, self._own_values
 
     def value(self, column: str) -> float:
         """The column's value after the last bar, NaN before warm-up. KeyError for an unknown column."""

@@ -21,7 +21,7 @@ from quorate.core.events import (
 )
 from quorate.core.ports import Feed, Source
 
-# Order within one instant: what the venue did, what people said, the contract roll, the market, then the rest.
+# Order within one instant: what the venue did, what people said, the contract roll, the market, the rest.
 _RANKS: dict[type, int] = dict.fromkeys(MARKET_EVENTS, 3)
 _RANKS |= dict.fromkeys(REPORTS, 0)
 _RANKS |= {Halt: 1, Resume: 1, Approval: 1, Roll: 2, Degraded: 4, Fact: 4, Deliberated: 5, Wake: 6}
@@ -62,7 +62,8 @@ class Agenda:
         if source is None or head is None:
             return None
         if head.at < self._last:
-            raise InvariantError(f"{type(head).__name__} at {head.at} came after {self._last}: time ran backwards")
+            what = f"{type(head).__name__} at {head.at} came after {self._last}"
+            raise InvariantError(f"{what}: time ran backwards")
         self._last = head.at
         if source is self._feed:
             self._open_at = head.at

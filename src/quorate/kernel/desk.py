@@ -84,7 +84,7 @@ class Desk:
         return signals
 
     def _stand_down(self, event: AnyEvent, effects: list[AnyEffect], view: View) -> list[Order]:
-        """When the breaker has just halted, or an entry fills after it did: cancel entries, close positions."""
+        """When the breaker has just halted, or an entry fills after it did: cancel and close."""
         halted_now = any(isinstance(each, BreakerMoved) and each.after is Breaker.HALTED for each in effects)
         late_fill = (
             isinstance(event, Fill) and event.role is Role.ENTRY and self.shield.breaker is Breaker.HALTED

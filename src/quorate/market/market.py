@@ -66,6 +66,7 @@ class Market:
         self._tapes = {
             name: Tape(instrument, Indicators(names, plugins)) for name, instrument in instruments.items()
         }
+        self._readers = {name: tape.indicators.reader() for name, tape in self._tapes.items()}
         self._per_year = {name: each.hours.bars_per_year(interval) for name, each in instruments.items()}
         self.columns: frozenset[str] = frozenset().union(
             *(tape.indicators.columns for tape in self._tapes.values())
@@ -100,15 +101,15 @@ class Market:
         return self._tapes[instrument].last
 
     def feature(self, instrument: str, column: str) -> float:
-        """The value of an indicator column now; NaN before warm-up. Raises ConfigError if nobody asked for it."""
-        try:
-            return self._tapes[instrument].indicators.value(column)
-        except KeyError:
-            raise ConfigError(
-                f"no indicator column '{column}'",
-                where="view",
-                todo=f"one of {', '.join(sorted(self.columns))}",
-            ) from None
+        """The value of a column now, NaN before warm-up. Raises ConfigError if nobody asked for it."""
+        slots, value, own = self._readers[instrument]
+        slot = slots.get(column)
+        if slot is not None:
+            return value(slot)
+        if column in own:
+            return own[column]
+        known = ", ".join(sorted(self.columns))
+        raise ConfigError(f"no indicator column '{column}'", where="view", todo=f"one of {known}")
 
     def close(self, instrument: str) -> float:
         """The last close, roll-adjusted, in currency; NaN before the first bar."""

@@ -20,10 +20,10 @@ from quorate.core.roles import Allocator, View
 class SizingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How large a stance becomes.
 
-    ``volatility_target``: of the whole book, a year, as a share. ``cap``: largest notional of one position as a
-    share of equity (of futures, the shield limits contracts instead). ``window``: bars that volatility
-    is measured over. ``stop``, ``reward``: the stop's distance in standard deviations of ``hold`` bars, and the
-    target's as a multiple of the stop's. ``stop_min``, ``stop_max``: bounds of the stop's distance as a
+    ``volatility_target``: of the whole book, a year, as a share. ``cap``: largest notional of one position
+    as a share of equity (of futures, the shield limits contracts instead). ``window``: bars that volatility
+    is measured over. ``stop``, ``reward``: the stop's distance in standard deviations of ``hold`` bars, and
+    the target's as a multiple of the stop's. ``stop_min``, ``stop_max``: bounds of the stop's distance as a
     share of the price.
     """
 

@@ -234,6 +234,8 @@ class Shield:
         """One rule's finding; a rule that raises or talks nonsense denies, and the desk halts."""
         try:
             finding = rule.review(order, instrument, self._state)
+            if type(finding) is Finding and finding.answer is Answer.ALLOW and finding.rule == rule.name:
+                return finding  # by far the most
             nonsense = _nonsense(finding, rule.name, order)
         except Exception as error:  # noqa: BLE001 - whatever fails in a rule closes
             nonsense = _line(error)
@@ -248,7 +250,7 @@ class Shield:
 def _nonsense(finding: object, name: str, order: Order) -> str | None:
     """What is wrong with a finding: it must be one, bear its rule's name, and a cut must cut."""
     if not isinstance(finding, Finding) or finding.rule != name:
-        return f"returned {finding!r}"
+        return f"returned a {type(finding).__name__} that is no finding of its own"
     answer: object = finding.answer
     if type(answer) is not Answer:
         return f"answered {answer!r}"

@@ -35,6 +35,7 @@ class Reservations:
         self.working: dict[str, Working] = {}
         self._approved: set[str] = set()
         self._entries: dict[tuple[str, int], int] = {}
+        self._exits: dict[str, int] = {}
 
     def knows(self, order: str) -> bool:
         """True when this intent was approved before and the venue did not refuse it."""
@@ -44,13 +45,13 @@ class Reservations:
         """Lots of working entries on one side."""
         return self._entries.get((instrument, sign), 0)
 
+    def enters(self, instrument: str) -> bool:
+        """True when an entry works on either side."""
+        return self.entering(instrument, 1) > 0 or self.entering(instrument, -1) > 0
+
     def closing(self, instrument: str) -> int:
         """Lots of working exits, protective legs not counted."""
-        return sum(
-            each.left
-            for each in self.working.values()
-            if each.role is Role.EXIT and each.instrument == instrument
-        )
+        return self._exits.get(instrument, 0)
 
     def protecting(self, instrument: str, sign: int, *, besides: str = "") -> int:
         """Lots of working stops on one side, one order left out."""
@@ -109,14 +110,18 @@ class Reservations:
         if order in self.working:
             raise InvariantError(f"order {order} is already reserved")
         self.working[order] = each
-        if each.role is Role.ENTRY:
-            key = each.instrument, each.sign
-            self._entries[key] = self._entries.get(key, 0) + each.left
+        self._count(each, each.left)
 
     def _less(self, each: Working, lots: int) -> None:
         each.left -= lots
+        self._count(each, -lots)
+
+    def _count(self, each: Working, lots: int) -> None:
         if each.role is Role.ENTRY:
-            self._entries[each.instrument, each.sign] -= lots
+            key = each.instrument, each.sign
+            self._entries[key] = self._entries.get(key, 0) + lots
+        elif each.role is Role.EXIT:
+            self._exits[each.instrument] = self._exits.get(each.instrument, 0) + lots
 
 
 class EquityWatch:
@@ -176,14 +181,16 @@ class State:
         self._view: View | None = None
         self._sent: deque[tuple[int, Like]] = deque()
         self._likes: dict[Like, int] = {}
-        counted = [(n, p, p.instrument.kind is Kind.FUTURE) for n, p in account.positions.items()]
-        self._cash: dict[str, Position] = {name: each for name, each, future in counted if not future}
-        self._futures: dict[str, Position] = {name: each for name, each, future in counted if future}
+        self._sums: tuple[int, int, int, int] | None = None
+        self._futures: dict[str, Position] = {
+            name: each for name, each in account.positions.items() if each.instrument.kind is Kind.FUTURE
+        }
 
     def begin(self, at: int, view: View) -> None:
         """Everything is read as of this instant."""
         self.at = at
         self._view = view
+        self._sums = None
 
     @property
     def view(self) -> View:
@@ -239,7 +246,11 @@ class State:
 
     def gross_e8(self) -> int:
         """Sum of absolute exposures."""
-        return sum(abs(self.exposure_e8(name)) for name in self._active(self._cash))
+        return self._totals()[0]
+
+    def gross_besides_e8(self, instrument: str) -> int:
+        """Gross of all instruments but one, in 1e-8."""
+        return self._totals()[0] - max(self._sides_e8(instrument, self.account.positions[instrument]))
 
     def net_e8(self) -> int:
         """The larger of the two nets, signed."""
@@ -248,41 +259,55 @@ class State:
 
     def side_e8(self, instrument: str, sign: int) -> int:
         """What one instrument adds to the net of a side; negative when its position is a hedge."""
-        position = self.account.positions[instrument]
-        lots = self.on_side(instrument, sign)
-        if not lots and not self.orders.closing(instrument):
-            lots = position.lots * sign
-        return position.instrument.worth_e8(position.mark, lots)
+        return self._sides_e8(instrument, self.account.positions[instrument])[0 if sign > 0 else 1]
 
     def net_side_e8(self, sign: int) -> int:
         """The net on one side if all entries there filled, none on the other."""
-        return sum(self.side_e8(name, sign) for name in self._active(self._cash))
+        return self._totals()[1 if sign > 0 else 2]
 
     def margin_e8(self, *, besides: str) -> int:
         """Initial margin of all exchange futures but one, rounded up."""
         return sum(
             margin_e8(position.instrument, abs(self.exposure_e8(name)))
-            for name, position in self._active(self._futures).items()
+            for name, position in self._futures.items()
             if name != besides
         )
 
     def open_count(self) -> int:
         """Instruments with any exposure, held or reserved; futures too."""
-        return len(self._active(self.account.positions))
+        return self._totals()[3]
 
-    def _active(self, positions: dict[str, Position]) -> dict[str, Position]:
-        entering = self.orders.entering
-        return {
-            name: position
-            for name, position in positions.items()
-            if position.lots or entering(name, 1) or entering(name, -1)
-        }
+    def _totals(self) -> tuple[int, int, int, int]:
+        """(gross, net long, net short, open positions), added up once an order."""
+        if self._sums is None:
+            gross = long = short = count = 0
+            for name, position in self.account.positions.items():
+                if not position.lots and not self.orders.enters(name):
+                    continue
+                count += 1
+                if name not in self._futures:
+                    on_long, on_short = self._sides_e8(name, position)
+                    gross += max(on_long, on_short)
+                    long += on_long
+                    short += on_short
+            self._sums = gross, long, short, count
+        return self._sums
+
+    def _sides_e8(self, name: str, position: Position) -> tuple[int, int]:
+        """What one instrument adds to the nets of both sides; the larger is its absolute exposure."""
+        held = position.lots
+        long, short = self.orders.entering(name, 1), self.orders.entering(name, -1)
+        long, short = (long + held, short) if held > 0 else (long, short - held)
+        hedge = 0 if self.orders.closing(name) else held
+        worth, mark = position.instrument.worth_e8, position.mark
+        return worth(mark, long or min(hedge, 0)), worth(mark, short or min(-hedge, 0))
 
     # ---- what was approved and how it went -----------------------------------------------------------
 
     def approved(self, order: Order) -> None:
         """Reserve an approved order and remember when it was."""
         self.orders.reserve(order)
+        self._sums = None
         like = _like(order)
         self._sent.append((self.at, like))
         self._likes[like] = self.at

@@ -269,13 +269,13 @@ class Simulator:
     # ---- matching ------------------------------------------------------------------------------------
 
     def _meetings(self, market: _Market, bar: Bar) -> list[_Meeting]:
-        """The orders that arrived before the bar's close, with the bar; cancelled ones leave the book."""
+        """The arrived orders that the bar reaches at all, with the bar; cancelled ones leave the book."""
         offer = market.friction.offer(bar)
         path, meetings, gone = whole(offer), [], []
         for order in market.book.values():
             if order.until is not None and order.until <= bar.at:
                 gone.append(order)
-            elif order.arrival < bar.at:
+            elif order.arrival < bar.at and meet(order, offer, path) is not None:
                 meetings.append(_Meeting(order, offer, path))
         for order in gone:  # its Cancelled is reported already
             order.done = True

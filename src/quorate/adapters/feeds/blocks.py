@@ -104,7 +104,7 @@ def unpack(content: bytes) -> Rows:
         raise JournalError("the block's length is not what its header says", where="market block")
     try:
         names = read(tuple[str, ...], content[_HEADER.size : body])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise JournalError(
             f"the block's instruments cannot be read: {error}", where="market block"
         ) from error

@@ -98,9 +98,8 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
         prices = (table.open, table.high, table.low, table.close)
         tick, on_grid = find_tick(*([table.close] if table.closes_only else prices))
         fields["tick"] = tick
-        notes.append(
-            f"tick {tick:f} found in the prices" if on_grid else f"prices rounded to {tick:f}: no common tick"
-        )
+        found = f"tick {tick:f} found in the prices"
+        notes.append(found if on_grid else f"prices rounded to {tick:f} as they share no tick")
     assumed = _assume(kind, guess, fields["tick"], middle, table)
     fields = {"id": name, "kind": kind, "currency": guess.currency, **assumed, **fields}
     instrument = Instrument(**fields)
@@ -108,8 +107,11 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
     known = guess.certain or "kind" in said
     who = f"a {_WORDS[kind]}" if known else f"taken for a {_WORDS[kind]}, as its name says nothing,"
     facts = [f"{who} in {instrument.currency}", *notes, f"lot {instrument.lot:f}"]
-    if instrument.multiplier != 1:
-        facts.append(f"multiplier {instrument.multiplier:f}")
+    if kind is Kind.FUTURE:
+        known = "multiplier" in said or guess.root in MULTIPLIERS
+        facts.append(
+            f"multiplier {instrument.multiplier:f}" + ("" if known else " as the contract is unknown")
+        )
     if name in INDICES:
         facts.append("an index, which nobody can buy: traded here like a share")
     costs = [
@@ -145,7 +147,8 @@ def _assume(kind: Kind, guess: Guess, tick: Decimal, middle: float, table: BarTa
 def find_tick(*columns: Floats) -> tuple[Decimal, bool]:
     """The largest tick of 1, 1.25, 2, 2.5 or 5 times a power of ten on which every price sits, and True.
 
-    1.25 is for eighths, and for mids of a tick of 2.5. Where there is none, about a hundred-thousandth of the lowest price, and False.
+    1.25 is for eighths, and for mids of a tick of 2.5. Where there is none, about a hundred-thousandth of
+    the lowest price, and False.
     """
     for decimals in range(11):
         scaled = [column * 10.0**decimals for column in columns]

@@ -103,6 +103,11 @@ def to_series(
         name: _ticks(getattr(table, name), instrument, name, table.start, place, exact=exact)
         for name in ("open", "high", "low", "close")
     }
+    rolls = _rolls(table, columns["close"], instrument)
+    mixed = _unmix(columns, rolls)
+    if mixed:
+        said = "opened in the old contract; what they traded there is carried over"
+        notes = (*notes, f"{mixed} of the {len(rolls.index)} bars in which the contract changes {said}")
     # Noise in a source may leave its close a hair above its high; rounded to ticks the bar must hold.
     high = np.maximum.reduce(list(columns.values()))
     low = np.minimum.reduce(list(columns.values()))
@@ -124,7 +129,7 @@ def to_series(
         columns["close"],
         none if table.volume is None else _lots(table.volume, instrument, place),
         spread,
-        _rolls(table, columns["close"], instrument),
+        rolls,
         source,
         interval,
         notes,
@@ -181,3 +186,21 @@ def _rolls(table: BarTable, close: Ints, instrument: Instrument) -> Rolls:
     index = np.flatnonzero(np.abs(after - before) > 1e-9 * before) + 1
     worth = table.close[index - 1] * (table.factor[index - 1] / table.factor[index])
     return Rolls(index, close[index - 1], np.rint(worth / instrument.tick_float).astype(np.int64))
+
+
+def _unmix(columns: dict[str, Ints], rolls: Rolls) -> int:
+    """Carry over what a bar traded before the contract changed within it; returns how many bars did.
+
+    Resampled series hold such bars: the roll stands before them and they open at the old contract's level,
+    which would read as a fall or rise that nobody saw. The extreme on the old contract's side goes with it.
+    """
+    open_, high, low, close = (columns[name] for name in ("open", "high", "low", "close"))
+    opened = open_[rolls.index]
+    mixed = np.abs(opened - rolls.old) < np.abs(opened - rolls.new)
+    index, worth = rolls.index[mixed], rolls.new[mixed] / rolls.old[mixed]
+    up = worth > 1
+    open_[index] = np.rint(opened[mixed] * worth)
+    ends = np.stack([open_[index], close[index]])
+    low[index] = np.where(up, np.minimum(np.rint(low[index] * worth), ends.min(axis=0)), low[index])
+    high[index] = np.where(up, high[index], np.maximum(np.rint(high[index] * worth), ends.max(axis=0)))
+    return len(index)

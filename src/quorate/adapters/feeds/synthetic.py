@@ -79,7 +79,7 @@ class SyntheticSpec(msgspec.Struct, frozen=True):
             raise ConfigError(
                 f"no bars can be made of {self}",
                 where="synthetic data",
-                todo="seed >= 0, bars >= 2, price >= 1, shares of the run between 0 and 1, a fall between -1 and 0",
+                todo="seed >= 0, bars >= 2, price >= 1, shares of the run and the fall within 0 to 1",
             )
 
 
@@ -178,18 +178,20 @@ def _bars(minutes: int, spec: SyntheticSpec) -> int:
 def _volatility(shocks: Floats) -> Floats:
     """A log-volatility that reverts with a half-life of about 230 bars and swings by a factor of 1.5."""
     keep, swing = 0.997, 0.4
-    level, innovation = 0.0, swing * np.sqrt(1 - keep * keep)
+    level, innovation = 0.0, swing * (1 - keep * keep) ** 0.5
     levels = np.empty(len(shocks))
     for place, shock in enumerate(shocks.tolist()):
         level = keep * level + innovation * shock
         levels[place] = level
-    return np.exp(levels - swing * swing)  # so that the mean square is 1
+    levels -= swing * swing  # so that the mean square is 1
+    return np.exp(levels)
 
 
 def _rhythm(spec: SyntheticSpec) -> Floats:
     """Busy when New York opens, quiet twelve hours off."""
     opens = (spec.start + spec.interval * np.arange(spec.bars, dtype=np.int64)) % DAY
-    return (1.0 + 0.4 * np.cos(2 * np.pi * (opens - _BUSY_HOUR_NS) / DAY)) / np.sqrt(1.08)
+    phase: Floats = 2 * np.pi * (opens - _BUSY_HOUR_NS) / DAY
+    return (1.0 + 0.4 * np.cos(phase)) / 1.08**0.5  # so that the mean square is 1
 
 
 def _uniforms(bits: np.random.PCG64, count: int) -> Floats:
@@ -208,4 +210,4 @@ def _fat_normals(bits: np.random.PCG64, count: int) -> Floats:
     normals = _normals(bits, count * _TAIL_NORMALS).reshape(count, _TAIL_NORMALS)
     chi = np.maximum((normals * normals).sum(axis=1), 1e-12)
     scaled: Floats = _normals(bits, count) * np.sqrt((_TAIL_NORMALS - 2) / chi)
-    return scaled.clip(-12.0, 12.0)
+    return np.clip(scaled, -12.0, 12.0)

@@ -26,7 +26,7 @@ _INSERT_BLOCK = "INSERT INTO blocks VALUES (?, ?, ?)"
 _RECORDS = "SELECT number, at, kind, payload, previous, digest FROM records ORDER BY number"
 _LOCK_WAIT_S = 2.0
 _BATCH = 1024
-_LEVEL = 1  # bars shrink to a fifth; level 6 gains a sixth more for three times the work
+_LEVEL = 1  # columns of bars shrink to a third; level 6 gains 3 % more for four times the work
 # A damaged file can make SQLite quote, in its own complaint, text that is not UTF-8.
 _DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 _BLOCK_LIMIT = 1 << 30  # bytes a block may inflate to: an altered one must not fill the memory

@@ -84,8 +84,7 @@ class Gross(NotionalLimit):
 
     def beside(self, order: Order, state: State) -> tuple[int, int]:
         """The lots on this side, and all other instruments."""
-        others = state.gross_e8() - abs(state.exposure_e8(order.instrument))
-        return state.on_side(order.instrument, order.side.sign), others
+        return state.on_side(order.instrument, order.side.sign), state.gross_besides_e8(order.instrument)
 
 
 class Leverage(Gross):

@@ -1,0 +1,184 @@
+"""`quorate run`, `backtest`, `paper` and `live`: a desk over data, watched, and what came of it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quorate.cli import options
+from quorate.cli.output import emit, tell
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from quorate.app.compose import Plan
+    from quorate.app.load import Request
+    from quorate.core.ports import Observer
+    from quorate.kernel.session import Session
+
+INTERRUPTED = "interrupted by a person"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the four commands."""
+    for command in (run, backtest, paper, live):
+        app.command()(command)
+
+
+def run(
+    recipe: options.Recipe = "baseline",
+    overlay: options.Overlay = None,
+    sets: options.Sets = [],  # noqa: B006 - typer hands over a fresh list
+    data: options.Data = [],  # noqa: B006
+    instrument: options.Instruments = [],  # noqa: B006
+    first: options.First = None,
+    end: options.End = None,
+    cash: options.Cash = None,
+    seed: options.Seed = None,
+    journal: options.Journal = None,
+    plugin: options.Plugins = [],  # noqa: B006
+    rulebook: options.Rulebook = None,
+    assume_utc: options.AssumeUtc = False,
+    headless: options.Headless = False,
+    json: options.Json = False,
+) -> int:
+    """Run the desk, by default on the built-in sample, in the mode that its configuration says."""
+    from quorate.app.load import Request
+
+    request = Request(
+        recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument, first=first, end=end,
+        cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
+    )  # fmt: skip
+    return execute(request, journal, live_view=not headless and not json, as_json=json)
+
+
+def backtest(
+    recipe: options.Recipe = "baseline",
+    overlay: options.Overlay = None,
+    sets: options.Sets = [],  # noqa: B006
+    data: options.Data = [],  # noqa: B006
+    instrument: options.Instruments = [],  # noqa: B006
+    first: options.First = None,
+    end: options.End = None,
+    cash: options.Cash = None,
+    seed: options.Seed = None,
+    journal: options.Journal = None,
+    plugin: options.Plugins = [],  # noqa: B006
+    rulebook: options.Rulebook = None,
+    assume_utc: options.AssumeUtc = False,
+    json: options.Json = False,
+) -> int:
+    """Run the desk over history at full speed; costs are on."""
+    from quorate.app.load import Request
+
+    request = Request(
+        mode="backtest", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
+        first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
+    )  # fmt: skip
+    return execute(request, journal, live_view=False, as_json=json)
+
+
+def paper(
+    recipe: options.Recipe = "baseline",
+    overlay: options.Overlay = None,
+    sets: options.Sets = [],  # noqa: B006
+    data: options.Data = [],  # noqa: B006
+    instrument: options.Instruments = [],  # noqa: B006
+    first: options.First = None,
+    end: options.End = None,
+    cash: options.Cash = None,
+    seed: options.Seed = None,
+    journal: options.Journal = None,
+    plugin: options.Plugins = [],  # noqa: B006
+    rulebook: options.Rulebook = None,
+    assume_utc: options.AssumeUtc = False,
+    speed: Annotated[float | None, typer.Option(help="So many times real time; else at full speed.")] = None,
+    acts: Annotated[Path | None, typer.Option(help="People's halts and resumes, one JSON a line.")] = None,
+    headless: options.Headless = False,
+    json: options.Json = False,
+) -> int:
+    """Run the desk over a tape as if it were live: nobody resumes it but people, each record is durable."""
+    from quorate.app.load import Request
+
+    request = Request(
+        mode="paper", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
+        first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
+        speed=speed, acts=acts,
+    )  # fmt: skip
+    return execute(request, journal, live_view=not headless and not json, as_json=json)
+
+
+def live(json: options.Json = False) -> int:
+    """Trade for real: refused, since this version has no real venue."""
+    from quorate.app.load import refuse_live
+
+    refuse_live("live")
+    return 0
+
+
+def execute(request: Request, journal: Path | None, *, live_view: bool, as_json: bool) -> int:
+    """Load, run, say what came of it; returns the exit code."""
+    import structlog
+
+    from quorate.app.load import load_plan
+    from quorate.app.run import perform
+
+    log = structlog.get_logger("quorate.run")
+    plan, notes = load_plan(request)
+    log.info("run", mode=plan.opened.mode, recipe=plan.recipe.name, instruments=list(plan.instruments))
+    with interruptible() as started, watching(plan, live_view) as observers:
+        outcome = perform(
+            plan, plan.opened.mode, journal=journal, observers=observers, notes=notes, started=started
+        )
+    result = outcome.result
+    log.info("ended", run_id=result["run_id"], ended=result["ended"], exit_code=outcome.exit_code)
+    if outcome.error:
+        tell(f"quorate: halted: {outcome.error}")
+    if as_json:
+        emit(result)
+    else:
+        from quorate.cli.summary import summarise
+
+        summarise(outcome)
+    return outcome.exit_code
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[Session], None]]:
+    """Gives what `perform` calls when the session stands: from then on Ctrl-C ends it after the event it is
+    at, with the journal closed and the result said. A second Ctrl-C does not wait.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+
+    def started(session: Session) -> None:
+        def stop(number: int, frame: FrameType | None) -> None:
+            session.stop(INTERRUPTED)
+            signal.signal(number, signal.default_int_handler)
+
+        for number in numbers:
+            signal.signal(number, stop)
+
+    try:
+        yield started
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def watching(plan: Plan, live_view: bool) -> Iterator[list[Observer]]:
+    """The live view on stderr where somebody can see it."""
+    if not live_view or not sys.stderr.isatty():
+        yield []
+        return
+    from quorate.cli.live import LiveView
+
+    with LiveView(plan) as view:
+        yield [view]
