@@ -9,7 +9,8 @@ import pytest
 
 from quorate.analysis import charts, words
 from quorate.analysis.analysis import analyse
-from quorate.analysis.scales import thin, ticks, time_ticks
+from quorate.analysis.baselines import Baselines, BuyAndHold
+from quorate.analysis.scales import fitted, thin, ticks, time_ticks
 from quorate.core.instant import DAY, HOUR, MINUTE, parse_instant
 from quorate.core.instrument import Instrument
 from tests.golden.runs import coin, make_run
@@ -72,6 +73,25 @@ def test_thinning_keeps_the_extremes() -> None:
     assert np.array_equal(values[at], kept)
     every = values[:: values.size // 1500]  # the planted defect: taking every n-th point loses them
     assert every.max() < 1e6
+
+
+def test_a_range_of_decades_is_logarithmic() -> None:
+    axis = fitted(2.0, 200.0, 0.0, 100.0)
+    assert axis.log
+    assert axis(20.0) == pytest.approx(50.0)
+    assert axis.ticks() == [2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0]
+    assert not fitted(-1.0, 200.0, 0.0, 100.0).log  # nothing below zero has a logarithm
+    assert not fitted(90.0, 110.0, 0.0, 100.0).log
+
+
+def test_a_baseline_off_the_scale_is_an_arrow() -> None:
+    near, far = (Baselines(BuyAndHold(value, 0.5, 1.0), None) for value in (0.2, 200.0))
+    assert "off the scale" not in charts.standing_chart(0.1, 0.05, 0.12, near)
+    text = charts.standing_chart(0.1, 0.05, 0.12, far)
+    assert "off the scale" in text
+    assert "+20,000 %" in text
+    assert "off the scale" not in charts.standing_chart(0.0, 0.0, 0.0, near)
+    parsed(text)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 17), (99_000, 101_000), (1e-5, 3e-5), (-0.31, 0.0)])

@@ -18,6 +18,7 @@ from quorate.core.errors import DataError, InputError
 from quorate.core.instant import DAY, HOUR, MINUTE, parse_instant
 
 HEAD = "ts,open,high,low,close,volume\n"
+CONTRACT = "ts,open,high,low,close,volume,contract\n"
 QUOTES = "ts,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close\n"
 GOOD = [
     "2024-01-01T00:00:00Z,10,12,9,11,5",
@@ -121,7 +122,8 @@ def test_offsets_fractions_and_spaces(tmp_path: Path) -> None:
 
 
 def test_unnamed_first_column_and_plain_dates(tmp_path: Path) -> None:
-    body = ",Open,High,Low,Close\n2024-01-02,1,2,1,2\n2024-01-03,2,2,1,1\n2024-01-05,1,1,1,1\n2024-01-06,1,1,1,1\n"
+    days = ("2024-01-02", "2024-01-03", "2024-01-05", "2024-01-06")
+    body = rows(*(f"{day},1,2,1,2" for day in days), head=",Open,High,Low,Close\n")
     assert read(text(tmp_path, body)).interval == DAY
 
 
@@ -181,7 +183,7 @@ def test_panel_of_closes(tmp_path: Path) -> None:
 
 def test_contracts_are_instruments(tmp_path: Path) -> None:
     lines = [f"{line},{name}" for name in ("H4", "M4") for line in GOOD]
-    tables = read(text(tmp_path, rows(*lines, head=HEAD.strip() + ",contract\n"))).tables
+    tables = read(text(tmp_path, rows(*lines, head=CONTRACT))).tables
     assert [table.label for table in tables] == ["H4", "M4"] and len(tables[0].start) == 3
 
 
@@ -232,7 +234,7 @@ BAD = {
     "header only": (HEAD, ("no rows",)),
     "empty": ("", ("empty",)),
     "one row": (rows(GOOD[0]), ("at least two bars",)),
-    "two closes": (rows("2024-01-01,1,1,1,1,1", head="ts,open,high,low,close,Close\n"), ("two columns", "close")),
+    "two closes": (rows("1,1", head="ts,open,high,low,close,Close\n"), ("two columns", "close")),
     "funding": (rows("2024-01-01,0.1", head="ts,funding_rate\n"), ("funding rates, not bars",)),
     "ticks": (rows("2024-01-01,1,2", head="ts,price,size\n"), ("ticks, not bars",)),
     "book": (rows("2024-01-01,1,2", head="ts,bid,ask\n"), ("order book, not bars",)),
@@ -240,7 +242,7 @@ BAD = {
     "rolls": (rows("2024-01-01,1", head="ts,adj_factor\n"), ("roll times, not bars",)),
     "prose": ("Dear all, this is not data\nat all, no\n", ("no column of times",)),
     "panel hole": (rows("2024-01-01,1,2", "2024-01-02,,2", head="ts,AAPL,KO\n"), ("row 2", "AAPL is nan")),
-    "contract": (rows("2024-01-01,1,1,1,1,", head="ts,open,high,low,close,contract\n"), ("row 1", "contract is empty")),
+    "contract": (rows("2024-01-01,1,1,1,1,1,", head=CONTRACT), ("row 1", "contract is empty")),
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from quorate.analysis.marks import (
     WIDE,
     across,
     area,
+    arrow,
     bar,
     cross,
     cut,
@@ -37,7 +38,7 @@ from quorate.analysis.marks import (
 )
 from quorate.analysis.metrics import underwater
 from quorate.analysis.result import Closes, Curve, Floats, Ints, RunStats, TradeRow
-from quorate.analysis.scales import Axis, padded, thin, ticks
+from quorate.analysis.scales import Axis, fitted, padded, thin, ticks
 from quorate.core.money import E8
 from quorate.core.order import Side
 
@@ -45,6 +46,7 @@ _TOP, _MIDDLE, _BOTTOM = 34, 250, 334  # of a price chart: price above, results 
 _ZERO = 302
 _BINS = 28
 _BARS = 1000
+_OFF_SCALE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ def equity_chart(stats: RunStats, hold: Curve | None, bands: Sequence[Band] = ()
     held_at, held = thin(hold.at, hold.equity) if hold is not None else (at[:0], equity[:0])
     fall_at, fall = thin(curve.at, underwater(curve, start))
     x = _time(curve.at)
-    low, high = padded(*_range(equity, held, np.array([start])))
-    y = Axis(low / E8, high / E8, 232, _TOP)
+    low, high = _range(equity, held, np.array([start]))
+    y = fitted(low / E8, high / E8, 232, _TOP)
     depth = Axis(min(float(fall.min()) * 1.08, -0.01), 0.0, 344, 262)
     body = [
         *(
@@ -79,7 +81,7 @@ def equity_chart(stats: RunStats, hold: Curve | None, bands: Sequence[Band] = ()
             )
             for band in bands
         ),
-        y_grid(y, [(value, words.compact(value)) for value in ticks(y.low, y.high)]),
+        y_grid(y, [(value, words.compact(value)) for value in y.ticks()]),
         y_grid(depth, [(value, words.percent(value, 1)) for value in ticks(depth.low, 0.0, 3)]),
         time_grid(x, _TOP, 344),
         across("start", y(start / E8)),
@@ -92,6 +94,7 @@ def equity_chart(stats: RunStats, hold: Curve | None, bands: Sequence[Band] = ()
         _legend(["equity", "start", *(["hold"] if hold is not None else [])]),
         label(LEFT - 8, 20, "unit end", stats.currency),
         label(LEFT, 256, "unit", "drawdown"),
+        _log_note(y),
     ]
     text = (
         f"Equity from {words.money(start, stats.currency)} on {words.stamp(int(at[0]))} to "
@@ -105,7 +108,7 @@ def price_chart(name: str, closes: Closes, rows: Sequence[TradeRow], currency: s
     """Price with each trade drawn from entry to exit, and each trade's result as a bar beneath."""
     levels = np.array([level for row in rows for level in (row.entry, row.exit)])
     x = _time(closes.at)
-    y = Axis(*padded(*_range(closes.close, levels)), _MIDDLE, _TOP)
+    y = fitted(*_range(closes.close, levels), _MIDDLE, _TOP)
     body = [
         *_price(closes, x, y, currency),
         *(_trade(row, x, y, currency) for row in rows),
@@ -120,7 +123,7 @@ def price_chart(name: str, closes: Closes, rows: Sequence[TradeRow], currency: s
 def overview_chart(name: str, closes: Closes, rows: Sequence[TradeRow], currency: str) -> str:
     """Price over the whole run with results beneath: for trades too many to mark. The largest stay."""
     x = _time(closes.at)
-    y = Axis(*padded(*_range(closes.close)), _MIDDLE, _TOP)
+    y = fitted(*_range(closes.close), _MIDDLE, _TOP)
     kept, _ = thin(np.arange(len(rows)), np.array([row.pnl_e8 for row in rows]), _BARS)
     body = [*_price(closes, x, y, currency), _results([rows[index] for index in kept], x, currency)]
     text = f"Price of {name} over the whole run with the results of {len(rows)} trades."
@@ -136,7 +139,12 @@ def standing_chart(desk: float, pessimistic: float, optimistic: float, compared:
     if random:
         rows.append(("random trader", "other", random.low, random.median, random.high))
     rows.append(("nothing", "other", 0.0, 0.0, 0.0))
-    x = Axis(*padded(min(row[2] for row in rows), max(row[4] for row in rows)), 132, HALF - 76)
+    near = [row for row in rows if row[0] != "buy and hold"]
+    reach = _OFF_SCALE * max(
+        max(-row[2], row[4]) for row in near
+    )  # beyond it the rest could not be told apart
+    drawn = [row for row in rows if abs(row[3]) <= reach or reach == 0.0]
+    x = Axis(*padded(min(row[2] for row in drawn), max(row[4] for row in drawn)), 132, HALF - 82)
     height = 40 * len(rows) + 44
     body = [return_grid(x, 12, height - 28, ticks(x.low, x.high, 4))]
     for index, (name, kind, low, value, high) in enumerate(rows):
@@ -145,7 +153,13 @@ def standing_chart(desk: float, pessimistic: float, optimistic: float, compared:
         if low < high:
             tip = f"{words.percent(low)} to {words.percent(high)}"
             body.append(bar(f"reach {kind}", x(low), y - 6, max(2.0, x(high) - x(low)), 12, tip))
-        body += [diamond(f"point {kind}", x(value), y), label(HALF, y + 4, "num end", words.percent(value))]
+        spot = min(max(x(value), x.start), x.end)
+        body.append(
+            diamond(f"point {kind}", spot, y)
+            if spot == x(value)
+            else arrow(f"point {kind}", spot, y, 1 if value > 0 else -1, "off the scale")
+        )
+        body.append(label(HALF, y + 4, "num end", _brief(value)))
     text = ", ".join(f"{name} {words.percent(value)}" for name, _, _, value, _ in rows)
     return svg("standing", HALF, height, "Return beside the baselines", f"Total return: {text}.", body)
 
@@ -208,7 +222,8 @@ def _price(closes: Closes, x: Axis, y: Axis, currency: str) -> list[str]:
     """The price line on its grid."""
     at, close = thin(closes.at, closes.close)
     return [
-        y_grid(y, [(value, words.compact(value)) for value in ticks(y.low, y.high)]),
+        y_grid(y, [(value, words.compact(value)) for value in y.ticks()]),
+        _log_note(y),
         time_grid(x, _TOP, _BOTTOM),
         line(x.many(at), y.many(close), "price"),
         label(LEFT - 8, 20, "unit end", currency),
@@ -223,7 +238,7 @@ def _ends(stats: RunStats, hold: Curve | None, y: Axis) -> str:
         middle, up = sum(spots) / 2, 1 if spots[0] <= spots[1] else -1
         spots = [middle - 7 * up, middle + 7 * up]
     return "".join(
-        label(WIDE - RIGHT + 8, spot, f"last {kind}", words.percent(value / stats.cash.count - 1))
+        label(WIDE - RIGHT + 8, spot, f"last {kind}", _brief(value / stats.cash.count - 1))
         for (kind, value), spot in zip(ends, spots, strict=True)
     )
 
@@ -261,6 +276,15 @@ def _results(rows: Sequence[TradeRow], x: Axis, currency: str) -> str:
         + label(LEFT - 8, _ZERO + 4, "unit end", "result")
         + label(WIDE - RIGHT + 8, _ZERO + 4, "unit", cut(scale, 14))
     )
+
+
+def _log_note(y: Axis) -> str:
+    return label(WIDE - RIGHT, 20, "unit end", "logarithmic scale") if y.log else ""
+
+
+def _brief(value: float) -> str:
+    """A signed percentage that fits beside a chart."""
+    return words.percent(value, 2 if abs(value) < 10 else 0)
 
 
 def _legend(kinds: Sequence[str]) -> str:

@@ -74,6 +74,12 @@ def diamond(kind: str, x: float, y: float) -> str:
     return shape(kind, f"M{x:.1f},{y - 7:.1f}l6,7l-6,7l-6,-7z")
 
 
+def arrow(kind: str, x: float, y: float, way: int, text: str) -> str:
+    """An arrowhead that points right (``way`` 1) or left (-1), with a tip."""
+    head = f"M{x - 5 * way:.1f},{y - 6:.1f}v12L{x + 6 * way:.1f},{y:.1f}z"
+    return f'<path class="{kind}" d="{head}"><title>{escape(text)}</title></path>'
+
+
 def line(xs: Floats, ys: Floats, kind: str) -> str:
     """A line through pixels float64[n]; nothing for none."""
     return f'<polyline class="line {kind}" points="{_points(xs, ys)}"/>' if xs.size else ""

@@ -15,6 +15,7 @@ from quorate.analysis.result import Floats, Ints
 from quorate.core.instant import SECOND
 
 POINTS = 1500  # finer than a screen shows
+LOG_FROM = 8.0
 
 _SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
 _STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
@@ -23,21 +24,44 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A linear map of [low, high] to pixels [start, end]."""
+    """A map of [low, high] to pixels [start, end]: linear, or by the logarithm where ``log`` says so."""
 
     low: float
     high: float
     start: float
     end: float
+    log: bool = False
 
     def __call__(self, value: float) -> float:
         """The pixel of one value."""
-        return self.start + (value - self.low) / ((self.high - self.low) or 1.0) * (self.end - self.start)
+        return float(self.many(np.array([value]))[0])
 
     def many(self, values: npt.NDArray[Any]) -> Floats:
         """The pixels of many values."""
-        offset = (values - self.low).astype(np.float64)
-        return self.start + offset / ((self.high - self.low) or 1.0) * (self.end - self.start)
+        if self.log:
+            share = np.log(values / self.low) / math.log(self.high / self.low)
+        else:
+            share = (values - self.low).astype(np.float64) / ((self.high - self.low) or 1.0)
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self, count: int = 5) -> list[float]:
+        """About ``count`` round values on the axis."""
+        if not self.log:
+            return ticks(self.low, self.high, count)
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        return [
+            factor * 10.0**power
+            for power in powers
+            for factor in (1, 2, 5)
+            if self.low <= factor * 10.0**power <= self.high
+        ]
+
+
+def fitted(low: float, high: float, start: float, end: float) -> Axis:
+    """An axis that holds a range with a little room; logarithmic where values differ ``LOG_FROM``-fold."""
+    if low > 0 and high / low > LOG_FROM:
+        return Axis(low / 1.1, high * 1.1, start, end, log=True)
+    return Axis(*padded(low, high), start, end)
 
 
 def thin(at: Ints, values: npt.NDArray[Any], points: int = POINTS) -> tuple[Ints, npt.NDArray[Any]]:

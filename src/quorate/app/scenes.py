@@ -105,7 +105,7 @@ class Narrator:
         if bar.at >= self._week_ends:
             self._week_ends += 7 * DAY
             equity = words.money(account.equity_e8, self._currency)
-            counts = f"{self._trades:,} trades, {self._vetoes:,} vetoes, breaker {self._breaker}"
+            counts = f"trades {self._trades:,}, vetoes {self._vetoes:,}, breaker {self._breaker}"
             self._tell(WEEK, bar.at, None, f"equity {equity}, {counts}", again=True)
 
     def _stall(self, bar: Bar, last: Bar, missing: int) -> None:
@@ -200,10 +200,12 @@ class Narrator:
         return f"{trade.exit_role} filled at {price} {words.stamp(fill.filled_at)}, record {record}"
 
     def _moved(self, move: BreakerMoved, number: int, effects: Sequence[AnyEffect]) -> None:
-        numbers = words.inputs(move.inputs, self._currency)
         if move.after is Breaker.NORMAL:
-            self._tell(RESUME, move.at, number, f"the desk may trade again ({numbers})", again=True)
+            people = ", ".join(move.inputs["principals"])
+            line = f"the desk may trade again: {people} ({move.inputs['reason']})"
+            self._tell(RESUME, move.at, number, line, again=True)
             return
+        numbers = words.inputs(move.inputs, self._currency)
         lines = [f"{move.after.upper()} by {move.rule} ({numbers})", *self._just_lost(move.at)]
         orders = [each for each in effects if isinstance(each, ApprovedOrder) and each.order.reduces]
         lines += [f"closing what is held: {self._order(each.order)}" for each in orders]

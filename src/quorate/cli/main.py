@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -30,6 +32,11 @@ EXTRAS = {
     "pandas": "portfolio", "onnxruntime": "ml", "sklearn": "ml", "xgboost": "ml", "openai": "llm",
     "langgraph": "llm", "qiskit": "quantum", "torch": "train", "ccxt": "venues",
 }  # fmt: skip
+
+
+class Interrupted(BaseException):
+    """Ctrl-C; typer would make a silent exit of a KeyboardInterrupt."""
+
 
 app = typer.Typer(
     name="quorate",
@@ -96,6 +103,8 @@ def invoke(arguments: list[str]) -> int:
     loud = max((LOUD[word] for word in arguments if word in LOUD), default=0)
     debug, as_json = "--debug" in arguments, "--json" in arguments
     words = [word for word in arguments if word not in LOUD]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         if words and words[0] in LOGGED:
             from quorate.app.logs import configure, secrets_given
@@ -109,7 +118,7 @@ def invoke(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = None  # nobody reads on: nothing is left to flush
         return 0
-    except (KeyboardInterrupt, typer.Abort):
+    except (Interrupted, typer.Abort):
         return fail("interrupted", INTERRUPTED, as_json=as_json)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
@@ -125,6 +134,10 @@ def invoke(arguments: list[str]) -> int:
         return fail(error.line(), error.exit_code, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback
         return _internal(error, debug=debug, as_json=as_json)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
 
 
 def _usage(error: Exception) -> str:

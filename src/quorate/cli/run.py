@@ -154,21 +154,20 @@ def interruptible() -> Iterator[Callable[[Session], None]]:
     """Gives what `perform` calls when the session stands: from then on Ctrl-C ends it after the event it is
     at, with the journal closed and the result said. A second Ctrl-C does not wait.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in numbers]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def started(session: Session) -> None:
         def stop(number: int, frame: FrameType | None) -> None:
             session.stop(INTERRUPTED)
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, before[number])
 
-        for number in numbers:
+        for number in before:
             signal.signal(number, stop)
 
     try:
         yield started
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 

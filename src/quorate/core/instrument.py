@@ -113,6 +113,19 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         """(numerator, denominator) of the 1e-8 worth of one tick times one lot, in lowest terms."""
         return (self.tick * self.lot * self.multiplier * E8).as_integer_ratio()
 
+    @cached_property
+    def _taker(self) -> tuple[int, int]:
+        return (self.taker_bps / 10_000).as_integer_ratio()
+
+    @cached_property
+    def _maker(self) -> tuple[int, int]:
+        return (self.maker_bps / 10_000).as_integer_ratio()
+
+    @cached_property
+    def _commission(self) -> tuple[int, int]:
+        """1e-8 of currency a lot."""
+        return (self.commission * E8).as_integer_ratio()
+
     def worth_e8(self, ticks: int, lots: int) -> int:
         """1e-8 currency of ``lots`` at ``ticks``, signed like the lots; one rounding, half to even."""
         numerator, denominator = self._worth
@@ -127,11 +140,9 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
 
     def fee_e8(self, ticks: int, lots: int, *, maker: bool) -> int:
         """1e-8 currency of the fee on a fill, rounded up: against us. A maker rebate is negative."""
-        bps = self.maker_bps if maker else self.taker_bps
-        numerator, denominator = (bps / 10_000).as_integer_ratio()
+        (numerator, denominator), (paid, of) = self._maker if maker else self._taker, self._commission
         worth = abs(self.worth_e8(ticks, lots))
-        commission = divide_up(*(self.commission * abs(lots) * E8).as_integer_ratio())
-        return divide_up(worth * numerator, denominator) + commission
+        return divide_up(worth * numerator, denominator) + divide_up(abs(lots) * paid, of)
 
     def check(self, unit: Price | Quantity) -> None:
         """Raises UnitError unless the unit is counted in this instrument's scale."""

@@ -105,14 +105,14 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Answer(enum.StrEnum):
-    """What one rule says; a rule may only tighten. Ordered by severity in ``SEVERITY``."""
+    """What one rule says; a rule may only tighten."""
 
     ALLOW = "allow"
     REDUCE = "reduce"
     DENY = "deny"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One rule's answer with the inputs it saw. ``lots_max`` is set when the answer is REDUCE."""
 
     rule: str

@@ -57,6 +57,7 @@ class Desk:
         if type(event) is Bar:
             return effects  # nothing is decided inside an instant
         orders = self._stand_down(event, effects, view)
+        reviewed = len(effects)
         signals = self.hear(event, view, effects)
         decision = self.decide.on(event, signals, view)
         if decision is not None:
@@ -64,6 +65,9 @@ class Desk:
             orders += self.portfolio.on(decision, self.account, view)
         for child in self.execution.due(orders, view):
             self._review(child, view, number, effects)
+        if halts(effects[reviewed:]):  # a rule failed in review: what is held and asked for goes too
+            for child in self.execution.due(self._leave(event.at, effects, view), view):
+                self._review(child, view, number, effects)
         return effects
 
     def hear(self, event: AnyEvent, view: View, effects: list[AnyEffect]) -> list[Signal]:
@@ -85,16 +89,16 @@ class Desk:
 
     def _stand_down(self, event: AnyEvent, effects: list[AnyEffect], view: View) -> list[Order]:
         """When the breaker has just halted, or an entry fills after it did: cancel and close."""
-        halted_now = any(isinstance(each, BreakerMoved) and each.after is Breaker.HALTED for each in effects)
         late_fill = (
             isinstance(event, Fill) and event.role is Role.ENTRY and self.shield.breaker is Breaker.HALTED
         )
-        if not halted_now and not late_fill:
-            return []
-        cancels, exits = self.execution.stand_down(event.at, view, "halt")
+        return self._leave(event.at, effects, view) if halts(effects) or late_fill else []
+
+    def _leave(self, at: int, effects: list[AnyEffect], view: View) -> list[Order]:
+        cancels, exits = self.execution.stand_down(at, view, "halt")
         for cancel in cancels:
             refusal = self.shield.may_cancel(cancel)
-            effects.append(cancel if refusal is None else Tell(event.at, "cancel refused", refusal))
+            effects.append(cancel if refusal is None else Tell(at, "cancel refused", refusal))
         return exits
 
     def _review(self, child: Order, view: View, number: int, effects: list[AnyEffect]) -> None:
@@ -107,6 +111,11 @@ class Desk:
         else:
             self.execution.sent(answer)
         effects += self.shield.pending()
+
+
+def halts(effects: Sequence[AnyEffect]) -> bool:
+    """True when the breaker reached HALTED among these effects."""
+    return any(isinstance(each, BreakerMoved) and each.after is Breaker.HALTED for each in effects)
 
 
 def checked(signal: Signal, agent: str, instrument: str, at: int) -> Signal:

@@ -7,6 +7,7 @@ Generator may change between versions, so uniforms, normals and tails are made h
 from __future__ import annotations
 
 import hashlib
+import math
 from decimal import Decimal
 
 import msgspec
@@ -178,7 +179,7 @@ def _bars(minutes: int, spec: SyntheticSpec) -> int:
 def _volatility(shocks: Floats) -> Floats:
     """A log-volatility that reverts with a half-life of about 230 bars and swings by a factor of 1.5."""
     keep, swing = 0.997, 0.4
-    level, innovation = 0.0, swing * (1 - keep * keep) ** 0.5
+    level, innovation = 0.0, swing * math.sqrt(1 - keep * keep)
     levels = np.empty(len(shocks))
     for place, shock in enumerate(shocks.tolist()):
         level = keep * level + innovation * shock
@@ -191,7 +192,7 @@ def _rhythm(spec: SyntheticSpec) -> Floats:
     """Busy when New York opens, quiet twelve hours off."""
     opens = (spec.start + spec.interval * np.arange(spec.bars, dtype=np.int64)) % DAY
     phase: Floats = 2 * np.pi * (opens - _BUSY_HOUR_NS) / DAY
-    return (1.0 + 0.4 * np.cos(phase)) / 1.08**0.5  # so that the mean square is 1
+    return (1.0 + 0.4 * np.cos(phase)) / math.sqrt(1.08)  # so that the mean square is 1
 
 
 def _uniforms(bits: np.random.PCG64, count: int) -> Floats:
