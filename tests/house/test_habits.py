@@ -52,7 +52,8 @@ def banned(tree: ast.AST, room: str, place: str) -> Iterator[str]:
             if isinstance(function, ast.Name) and function.id == "open" and room in PURE:
                 yield f"{node.lineno} open() on a pure floor"
             if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-                if (function.value.id, function.attr) in CLOCKS and place not in WALLS:
+                called = function.value.id, function.attr
+                if called in CLOCKS and place not in WALLS:
                     yield f"{node.lineno} {function.value.id}.{function.attr}()"
             if is_money(function) and any(float_literal(argument) for argument in node.args):
                 yield f"{node.lineno} float money"
@@ -114,7 +115,9 @@ def functions_of(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def asserts(function: ast.AST) -> bool:
     return any(
-        isinstance(node, ast.Assert) or (isinstance(node, ast.Attribute) and node.attr in {"raises", "fail"})
+        isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Attribute) and node.attr.startswith(("raises", "fail", "assert")))
+        or (isinstance(node, ast.Raise) and "AssertionError" in ast.dump(node))
         for node in ast.walk(function)
     )
 
@@ -126,19 +129,28 @@ def calls(function: ast.AST, names: set[str]) -> bool:
     )
 
 
-SHARED_CHECKS = {
-    function.name
-    for path in TESTS
-    if not path.name.startswith("test_")
-    for function in functions_of(path.read_text("utf-8"))
-    if asserts(function)
-}
+def checkers(functions: list[ast.FunctionDef | ast.AsyncFunctionDef]) -> set[str]:
+    """Names of functions that assert, or call one that does."""
+    names = {function.name for function in functions if asserts(function)}
+    while more := {each.name for each in functions if each.name not in names and calls(each, names)}:
+        names |= more
+    return {name for name in names if not name.startswith("test_")}
+
+
+SHARED_CHECKS = checkers(
+    [
+        function
+        for path in TESTS
+        if not path.name.startswith("test_")
+        for function in functions_of(path.read_text("utf-8"))
+    ]
+)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_tests_assert_something(path: Path) -> None:
     functions = list(functions_of(path.read_text("utf-8")))
-    helpers = {function.name for function in functions if asserts(function)} | SHARED_CHECKS
+    helpers = checkers(functions) | SHARED_CHECKS
     for function in functions:
         if function.name.startswith("test_"):
             assert asserts(function) or calls(function, helpers), f"{function.name} asserts nothing"

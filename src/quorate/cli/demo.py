@@ -121,10 +121,8 @@ def _statistics(played: Demo, line: Tell) -> None:
     counts = f"{metrics.trades:,} trades, {metrics.long_trades:,} long and {metrics.short_trades:,} short"
     costs = f"fees {words.number(metrics.fees)} and financing {words.number(metrics.financing)} {currency}"
     line(f"{counts}, {words.share(metrics.win_rate)} won; {costs}", "")
-    line(
-        f"vetoes {result['vetoes']:,}, halts {result['halts']}, trust level {result['trust_level']}: made-up data",
-        "",
-    )
+    trust = f"trust level {result['trust_level']}: the data are made up"
+    line(f"vetoes {result['vetoes']:,}, halts {result['halts']}, {trust}", "")
     line("", "")
     line(f"{'':<16}{'return':>10}  {'worst fall':>11}", "dim")
     hold, chance = others.buy_and_hold, others.random

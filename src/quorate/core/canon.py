@@ -29,8 +29,11 @@ def spell(value: Any) -> bytes:
 
 
 def read(kind: type[T], text: bytes) -> T:
-    """The value that ``spell`` wrote; raises msgspec.ValidationError when it is not one of ``kind``."""
-    return msgspec.json.decode(text, type=kind)
+    """The value that ``spell`` wrote; raises msgspec.DecodeError when it is not one of ``kind``."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
 
 
 def digest(*parts: bytes) -> bytes:
