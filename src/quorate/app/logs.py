@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from dotenv import dotenv_values
@@ -77,6 +77,10 @@ class _RedactedFormatter(structlog.stdlib.ProcessorFormatter):
         return self._redactor.text(super().format(record))
 
 
+class _Console(logging.StreamHandler[TextIO]):
+    """Ours, told from the handlers of others."""
+
+
 class _LateFile(RotatingFileHandler):
     """Makes its folder with the first line, so that a command that logs nothing leaves nothing."""
 
@@ -127,7 +131,7 @@ def configure(verbosity: int = 0, secrets: Iterable[str] = ()) -> Redactor:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    console = logging.StreamHandler(sys.stderr)
+    console = _Console(sys.stderr)
     console.setLevel(LEVELS[min(verbosity, len(LEVELS) - 1)])
     console.setFormatter(
         _formatter(redactor, shared, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
@@ -136,9 +140,11 @@ def configure(verbosity: int = 0, secrets: Iterable[str] = ()) -> Redactor:
     file.setLevel(logging.INFO)
     file.setFormatter(_formatter(redactor, shared, structlog.processors.JSONRenderer(sort_keys=True)))
     root = logging.getLogger()
-    for handler in root.handlers:
+    for handler in [each for each in root.handlers if isinstance(each, _Console | _LateFile)]:
+        root.removeHandler(handler)
         handler.close()
-    root.handlers = [console, file]
+    root.addHandler(console)
+    root.addHandler(file)
     root.setLevel(logging.DEBUG if verbosity > 1 else logging.INFO)
     return redactor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,14 @@ from quorate.adapters.recorded import Recording
 from quorate.app.compose import build_session, plan_replay
 from quorate.app.recipe import override, recipe_of
 from quorate.app.registry import Registry
-from quorate.core.errors import InputError
+from quorate.core.account import Account
+from quorate.core.effects import AnyEffect
+from quorate.core.errors import InputError, JournalError, QuorateError
+from quorate.core.events import AnyEvent, InstantClosed
+from quorate.core.instant import NEVER
 from quorate.core.ports import JournalReader, Observer
 from quorate.core.record import OPENED, Opened, Record
+from quorate.kernel.session import Session
 
 
 class Divergence(msgspec.Struct, frozen=True):
@@ -46,18 +52,38 @@ class _DivergedError(Exception):
         super().__init__(f"record {divergence.number} differs")
 
 
+class _ExhaustedError(Exception):
+    """Ends the replay of a journal that was never closed: all that it holds came out the same."""
+
+
+class _Stop:
+    """An observer that ends a replay with the instant at which the recorded run was stopped."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self.session: Session | None = None
+
+    def saw(self, event: AnyEvent, effects: list[AnyEffect], account: Account) -> None:
+        """After each event."""
+        if self.session is not None and event.at >= self._at and type(event) is InstantClosed:
+            self.session.stop("as recorded")
+
+
 class ComparedJournal(MemoryJournal):
     """A journal that already knows what must be written next, and stops at the first difference."""
 
-    def __init__(self, recorded: Iterator[Record], *, by_payload: bool) -> None:
+    def __init__(self, recorded: Iterator[Record], *, by_payload: bool, closed: bool) -> None:
         super().__init__()
         self._recorded = recorded
+        self._closed_one = closed
         self._by_payload = by_payload
 
     def append(self, at: int, kind: str, payload: bytes) -> Record:
         """Append and compare: with the recorded digest, or by payload alone when record 0 was overridden."""
-        record = super().append(at, kind, payload)
         told = next(self._recorded, None)
+        if told is None and not self._closed_one:
+            raise _ExhaustedError
+        record = super().append(at, kind, payload)
         if told is None:
             raise _DivergedError(Divergence(record.number, kind, "(the journal ends here)", _brief(record)))
         same = (told.kind, told.at, told.payload) == (record.kind, record.at, record.payload)
@@ -83,8 +109,8 @@ def replay(
 
     Raises InputError or JournalError when the file is no journal or cannot be read back.
     """
-    reader = open_journal(path)
-    return replay_reader(reader, overrides=overrides, plugins=plugins, observers=observers)
+    with open_journal(path) as reader:
+        return replay_reader(reader, overrides=overrides, plugins=plugins, observers=observers)
 
 
 def replay_reader(
@@ -104,13 +130,21 @@ def replay_reader(
     for assignment in overrides:
         values = override(values, assignment)
     plan = plan_replay(recording, recipe_of(values, "override" if overrides else "record 0"), registry)
-    journal = ComparedJournal(reader.records(), by_payload=bool(overrides))
-    session = build_session(plan, "replay", journal, observers)
+    closed = recording.closed
+    journal = ComparedJournal(reader.records(), by_payload=bool(overrides), closed=closed is not None)
+    stop = _Stop(_last_instant(reader) if closed is not None and not closed.complete else NEVER)
+    session = stop.session = build_session(plan, "replay", journal, (*observers, stop))
     divergence: Divergence | None = None
     try:
-        session.run(opened, ending=recording.closed)
+        session.run(opened, ending=closed)
     except _DivergedError as diverged:
         divergence = diverged.divergence
+    except _ExhaustedError:
+        pass
+    except JournalError:
+        raise
+    except QuorateError:
+        pass  # the recorded run ended by this very error: its closing record, with the error, was compared
     if divergence is None and (left := journal.rest()) is not None:
         divergence = Divergence(left.number, left.kind, _brief(left), "(the replay ended before it)")
     return Replayed(
@@ -118,8 +152,13 @@ def replay_reader(
         head_digest=journal.head.hex(),
         records=recording.count,
         first_divergence=divergence,
-        partial=recording.closed is None or not recording.closed.complete,
+        partial=closed is None or not closed.complete,
     )
+
+
+def _last_instant(reader: JournalReader) -> int:
+    """The instant of the closing record: where a stopped run stopped."""
+    return deque(reader.records(), maxlen=1)[0].at
 
 
 def registry_for(opened: Opened, plugins: Sequence[Path]) -> Registry:

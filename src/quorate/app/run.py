@@ -103,7 +103,7 @@ def perform(
     complete = closed is not None and closed.complete
     result = result_of(plan, mode, collector, analysis, run_id, path, store.head.hex())
     result |= {
-        "notes": [*notes, *(note for each in plan.series for note in each.notes)],
+        "notes": list(dict.fromkeys([*notes, *(note for each in plan.series for note in each.notes)])),
         "partial": not complete,
         "ended": error or (closed.reason if closed is not None else ""),
         "halted": halted,

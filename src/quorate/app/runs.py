@@ -16,7 +16,7 @@ RESULT = "result.json"
 # What makes a run what it is, then what came of it; `config` and `limits` are compared key by key.
 INPUTS = ("product", "mode", "recipe", "rulebook", "policy", "seed", "cash", "interval_ns", "instruments")
 OUTPUTS = (
-    "head_digest", "orders_digest", "events", "decisions", "orders", "fills", "vetoes", "halts", "resumes",
+    "head_digest", "orders_digest", "events", "decisions", "orders", "fills", "vetoes", "halts",
     "trust_level", "partial", "halted", "ended",
 )  # fmt: skip
 _TREES = ("config", "limits", "metrics")

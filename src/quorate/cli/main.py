@@ -95,6 +95,8 @@ def demo(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     sys.exit(invoke(sys.argv[1:] if arguments is None else list(arguments)))
 
 
@@ -103,8 +105,6 @@ def invoke(arguments: list[str]) -> int:
     loud = max((LOUD[word] for word in arguments if word in LOUD), default=0)
     debug, as_json = "--debug" in arguments, "--json" in arguments
     words = [word for word in arguments if word not in LOUD]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupted)
     try:
         if words and words[0] in LOGGED:
             from quorate.app.logs import configure, secrets_given

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from quorate.app.compose import Plan
     from quorate.app.load import Request
+    from quorate.core.account import Account
+    from quorate.core.effects import AnyEffect
+    from quorate.core.events import AnyEvent
     from quorate.core.ports import Observer
     from quorate.kernel.session import Session
 
@@ -149,16 +152,34 @@ def execute(request: Request, journal: Path | None, *, live_view: bool, as_json:
     return outcome.exit_code
 
 
+class Brake:
+    """An observer that stops its session, once pulled, with an instant: there a replay can stop too."""
+
+    def __init__(self, session: Session) -> None:
+        from quorate.core.events import InstantClosed
+
+        self._session, self._end = session, InstantClosed
+        self.pulled = False
+
+    def saw(self, event: AnyEvent, effects: list[AnyEffect], account: Account) -> None:
+        """After each event."""
+        if self.pulled and type(event) is self._end:
+            self._session.stop(INTERRUPTED)
+
+
 @contextmanager
 def interruptible() -> Iterator[Callable[[Session], None]]:
-    """Gives what `perform` calls when the session stands: from then on Ctrl-C ends it after the event it is
-    at, with the journal closed and the result said. A second Ctrl-C does not wait.
+    """Gives what `perform` calls when the session stands: from then on Ctrl-C ends it with the instant it is
+    at, the journal closed and the result said. A second Ctrl-C does not wait.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def started(session: Session) -> None:
+        brake = Brake(session)
+        session.observers = (*session.observers, brake)
+
         def stop(number: int, frame: FrameType | None) -> None:
-            session.stop(INTERRUPTED)
+            brake.pulled = True
             signal.signal(number, before[number])
 
         for number in before:

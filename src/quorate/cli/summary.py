@@ -24,7 +24,7 @@ def summarise(outcome: Outcome) -> None:
     console.print(
         f"{result['events']:,} bars, {result['decisions']:,} decisions, {result['orders']:,} orders, "
         f"{result['fills']:,} fills, {result['vetoes']:,} vetoes, {result['halts']} halts"
-        f" ({result['resumes']} resumed), trust {result['trust_level']}"
+        f" ({len(result['operator_acts'])} resumed), trust {result['trust_level']}"
     )
     for line in result["silenced"]:
         console.print(f"silenced: {line}", style="red")

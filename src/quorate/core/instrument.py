@@ -10,7 +10,7 @@ from functools import cached_property
 import msgspec
 
 from quorate.core.errors import ConfigError, UnitError
-from quorate.core.instant import DAY, HOUR
+from quorate.core.instant import DAY, HOUR, YEAR
 from quorate.core.money import E8, Money, Notional, Price, Quantity, divide_half_even, divide_up
 
 
@@ -34,7 +34,7 @@ class Calendar(msgspec.Struct, frozen=True):
     def bars_per_year(self, interval_ns: int) -> float:
         """Bars of ``interval_ns`` in a year of this market; a daily bar is one a trading day."""
         per_day = max(1.0, self.session_ns / interval_ns)
-        return self.days_per_year * per_day if interval_ns <= DAY else self.days_per_year * DAY / interval_ns
+        return self.days_per_year * per_day if interval_ns <= DAY else YEAR / interval_ns
 
 
 CALENDARS = {
