@@ -34,7 +34,7 @@ def _swapped() -> list[str]:
 
 
 BAD_FILES = {
-    "missing column": ([line.rsplit(",", 2)[0] for line in _altered(-1)], "ts,open,high,low", "missing column close"),
+    "missing column": ([line.rsplit(",", 2)[0] for line in _altered(-1)], HEADER[:16], "missing column close"),
     "NaN": (_altered(10, close="NaN"), HEADER, "row 11"),
     "negative price": (_altered(10, low=-3.5), HEADER, "above zero"),
     "high below low": (_altered(10, high=GOOD[10][3], low=GOOD[10][2]), HEADER, "is below low"),

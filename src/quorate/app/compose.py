@@ -16,6 +16,7 @@ from quorate.adapters.councils import EmptyCouncil, RecordedCouncil
 from quorate.adapters.feeds.history import HistoryFeed
 from quorate.adapters.feeds.series import Series
 from quorate.adapters.feeds.shown import ShownFeed
+from quorate.adapters.feeds.suspect import looked_at
 from quorate.adapters.operators import AutomaticOperator, QueuedOperator
 from quorate.adapters.recorded import RecordedFeed, RecordedVenue, Recording
 from quorate.app.recipe import Recipe, rulebook_of
@@ -41,6 +42,7 @@ from quorate.simulator.costs import Costs
 from quorate.simulator.simulator import Simulator
 
 KEY_BYTES = 32
+SUSPECT_TRUST = "C"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,11 @@ def plan_run(
 ) -> Plan:
     """The plan of a backtest or paper session over series. Raises ConfigError when the parts do not fit.
 
-    ``trust_level``: how far the data can be taken, A to D: B is history as it was given, D is made up.
+    ``trust_level``: how far the data can be taken, A to D: B is history as it was given, D is made up. Data
+    that look wrong lower it to C.
     """
-    ordered = tuple(sorted(series, key=lambda each: each.instrument.id))
+    seen, suspect = looked_at(series)
+    ordered = tuple(sorted(seen, key=lambda each: each.instrument.id))
     if not ordered:
         raise ConfigError("no data", todo="name a file with --data")
     names = [each.instrument.id for each in ordered]
@@ -165,7 +169,7 @@ def plan_run(
             for each in ordered
         ),
         policy=_shield(rulebook, recipe, registry, Account(cash, {}), {}, Mint(bytes(KEY_BYTES))).policy,
-        trust_level=trust_level,
+        trust_level=max(trust_level, SUSPECT_TRUST) if suspect else trust_level,
         plugins=tuple(sorted(registry.sources)),
     )
     return Plan(opened, recipe, rulebook, registry, ordered, **more)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from quorate.adapters.feeds.blocks import encode, merge
 from quorate.adapters.feeds.history import HistoryFeed
 from quorate.adapters.feeds.series import Series
+from quorate.app.registry import Registry, load_file
 from quorate.app.tryout import CUTS, Check, Make, Plugins, check, cut, markets, need, same, walk
 from quorate.app.tryout_orders import examine_rules, examine_tactic
 from quorate.core.roles import Agent, Allocator, Indicator
@@ -44,7 +46,34 @@ def conform(
     if chair == "feeds":
         return (built, *(check(promise, partial(trial, make, text)) for promise, trial in FEEDS.items()))
     plugins = indicators or {}
-    return (built, *(check(promise, partial(trial, make, plugins)) for promise, trial in SUITES[chair].items()))
+    return (
+        built,
+        *(check(promise, partial(trial, make, plugins)) for promise, trial in SUITES[chair].items()),
+    )
+
+
+def conform_file(path: Path) -> list[tuple[str, str, tuple[Check, ...]]]:
+    """(chair, name, checks) of every class in a plugin file. Raises InputError when it is no plugin file."""
+    found = load_file(path)
+    installed = Registry()
+    indicators = {name: installed.get("indicators", name) for name in installed.names("indicators")}
+    indicators |= {kind.name: kind for chair, kind in found if chair == "indicators"}
+
+    def free(chair: str, name: str) -> None:
+        taken = name in installed.names(chair)
+        need(not taken, f"{chair} already has '{name}': choose another name")
+
+    return [
+        (
+            chair,
+            kind.name,
+            (
+                check("has a name of its own", partial(free, chair, kind.name)),
+                *conform(chair, kind, indicators=indicators),
+            ),
+        )
+        for chair, kind in found
+    ]
 
 
 def _built(make: Make) -> None:
@@ -103,7 +132,7 @@ def _agent_is_truncated(make: Make, plugins: Plugins) -> None:
 # ---- indicators --------------------------------------------------------------------------------------
 
 
-def outputs(indicator: Indicator, series: Series) -> list[tuple[float, ...]]:
+def outputs(indicator: Indicator, series: Series) -> list[tuple[Any, ...]]:
     """An indicator's values after each bar, prices in currency."""
     tick, lot = series.instrument.tick_float, series.instrument.lot_float
     rows = []
@@ -123,8 +152,8 @@ def _indicator_fits(make: Make, _: Plugins) -> None:
     for series in markets():
         for number, row in enumerate(outputs(make(), series), 1):
             need(len(row) == len(names), f"bar {number}: {len(row)} values for {len(names)} outputs")
-            bad = [value for value in row if not isinstance(value, float) or math.isinf(value)]
-            need(not bad, f"bar {number}: {bad} is neither a finite float nor NaN")
+            bad = [value for value in row if not isinstance(value, float | int) or math.isinf(value)]
+            need(not bad, f"bar {number}: {bad} is neither a finite number nor NaN")
 
 
 def _indicator_warms_up(make: Make, _: Plugins) -> None:
@@ -199,11 +228,11 @@ def _allocator_is_truncated(make: Make, plugins: Plugins) -> None:
 # ---- feeds -------------------------------------------------------------------------------------------
 
 
-def _read(make: Make, text: str | None) -> Sequence[Series]:
+def _read(make: Make, text: str | None) -> Sequence[Any]:
     feed = make()
     example = text if text is not None else getattr(feed, "example", None)
     need(isinstance(example, str), "it has no `example`: a text that it can read without network")
-    return cast(Sequence[Series], feed.read(example))
+    return cast(Sequence[Any], feed.read(example))
 
 
 def _feed_gives_series(make: Make, text: str | None) -> None:

@@ -32,7 +32,11 @@ VETOES_SHOWN = 12
 MOVES_SHOWN = 20
 COUNTED = (("events", "bars"), *((name, name) for name in ("decisions", "orders", "fills", "vetoes")))
 SHARES_SHOWN = 12
-TRUST = {"B": "history as it was given, fills modelled", "D": "prices are made up"}
+TRUST = {
+    "B": "history as it was given, fills modelled",
+    "C": "the data look wrong: see the notes",
+    "D": "prices are made up",
+}
 
 
 @dataclass(frozen=True, slots=True)

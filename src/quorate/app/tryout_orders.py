@@ -147,7 +147,9 @@ def examine_rules(rules: Sequence[Any]) -> dict[str, tuple[Check, ...]]:
     found: dict[str, tuple[Check, ...]] = {}
     for rule in rules:
         reasons = {promise: probe.broken.get((rule.name, promise)) for promise in LOOKS}
-        found[rule.name] = tuple(Check(promise, reason is None, reason or "") for promise, reason in reasons.items())
+        found[rule.name] = tuple(
+            Check(promise, reason is None, reason or "") for promise, reason in reasons.items()
+        )
     return found
 
 

@@ -106,7 +106,7 @@ def invoke(arguments: list[str]) -> int:
     debug, as_json = "--debug" in arguments, "--json" in arguments
     words = [word for word in arguments if word not in LOUD]
     try:
-        if words and words[0] in LOGGED:
+        if words and words[0] in LOGGED and "--help" not in words:
             from quorate.app.logs import configure, secrets_given
 
             configure(loud, secrets_given(Path()))
