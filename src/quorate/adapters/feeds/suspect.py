@@ -35,6 +35,6 @@ def looked_at(series: Sequence[Series]) -> tuple[list[Series], bool]:
                 f"{each.instrument.id}: returns reverse one bar later (autocorrelation {back:.2f}): "
                 "two series may be mixed in this file; no profit on it can be believed"
             )
-            each = replace(each, notes=(*each.notes, note))  # noqa: PLW2901
+            each = replace(each, notes=(*each.notes, note))
         found.append(each)
     return found, suspect
