@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ def quorate(
     *words: str,
     cwd: Path,
     environment: Mapping[str, str] | None = None,
-    preexec: Callable[[], None] | None = None,
+    before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """The real command in a process of its own, stdin closed."""
+    """The real command in a process of its own, stdin closed; ``before`` is what starts it, such as a shell."""
     return subprocess.run(
-        [*COMMAND, *words],
+        [*before, *COMMAND, *words],
         cwd=cwd,
         env=dict(environment) if environment is not None else clean_environment(cwd / "home"),
         stdin=subprocess.DEVNULL,
@@ -64,7 +64,6 @@ def quorate(
         text=True,
         timeout=TIMEOUT_S,
         check=False,
-        preexec_fn=preexec,
     )
 
 

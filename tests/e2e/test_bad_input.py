@@ -7,12 +7,15 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from quorate.cli.main import invoke
 from tests.cli_support import COMMAND, HEADER, clean_environment, one_object, quorate, walk, write_bars
 
 pytestmark = pytest.mark.e2e
+posix = pytest.mark.skipif(os.name != "posix", reason="file limits and signals to a process are POSIX")
 
 GOOD = walk(60)
 
@@ -34,7 +37,7 @@ def _swapped() -> list[str]:
 
 
 BAD_FILES = {
-    "missing column": ([line.rsplit(",", 2)[0] for line in _altered(-1)], HEADER[:16], "missing column close"),
+    "missing column": ([line.rsplit(",", 2)[0] for line in _altered(-1)], HEADER[:16], "missing column"),
     "NaN": (_altered(10, close="NaN"), HEADER, "row 11"),
     "negative price": (_altered(10, low=-3.5), HEADER, "above zero"),
     "high below low": (_altered(10, high=GOOD[10][3], low=GOOD[10][2]), HEADER, "is below low"),
@@ -106,27 +109,30 @@ def test_an_unwritable_or_existing_journal_is_refused_before_anything_runs(tmp_p
     assert kept.read_text() == "mine"
 
 
-def test_a_full_disk_halts_the_desk_and_keeps_what_was_committed(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource", reason="file size limits are POSIX")
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
+    """(exit code, JSON) of a question about what a process left, asked in this one."""
+    code = invoke([*words, "--json"])
+    return code, one_object(capsys.readouterr().out)
+
+
+@posix
+def test_a_full_disk_halts_the_desk_and_keeps_what_was_committed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_bars(tmp_path / "BTCUSDT_1h.csv", walk(4000))
-    limit = 400_000  # bytes any one file may have: less than this journal needs
-
-    def narrow() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    done = quorate("paper", "--data", "BTCUSDT_1h.csv", "--json", cwd=tmp_path, preexec=narrow)
+    # No file may grow past 400 blocks: less than this journal needs. Python ignores the signal and sees an error.
+    narrow = ("/bin/sh", "-c", 'ulimit -f 400; exec "$@"', "sh")
+    done = quorate("paper", "--data", "BTCUSDT_1h.csv", "--json", cwd=tmp_path, before=narrow)
     assert done.returncode == 3, (done.returncode, done.stderr)
     result = one_object(done.stdout)
     assert result["halted"] and result["partial"] and "cannot be written" in result["ended"]
     assert "halted" in done.stderr and "Traceback" not in done.stderr
-    checked = quorate("audit", "verify", result["journal"], "--partial", "--json", cwd=tmp_path)
-    assert checked.returncode == 0, checked.stdout
-    assert one_object(checked.stdout)["records"] > 0
-    assert quorate("audit", "verify", result["journal"], cwd=tmp_path).returncode == 1
+    code, found = asked(capsys, "audit", "verify", result["journal"], "--partial")
+    assert code == 0 and found["records"] > 0
+    assert asked(capsys, "audit", "verify", result["journal"])[0] == 1, "it was never closed"
 
 
-def _interrupted(tmp_path: Path, number: int) -> subprocess.CompletedProcess[str]:
+def _signalled(tmp_path: Path, number: int) -> subprocess.CompletedProcess[str]:
     """A run that gets a signal in its midst: once some bars are through, long before the last one."""
     write_bars(tmp_path / "BTCUSDT_1h.csv", walk(400))
     words = ("paper", "--data", "BTCUSDT_1h.csv", "--speed", "36000", "--json", "--journal", "j.db")
@@ -142,34 +148,40 @@ def _interrupted(tmp_path: Path, number: int) -> subprocess.CompletedProcess[str
     until = time.monotonic() + 60
     while not (tmp_path / "j.db").exists() and time.monotonic() < until:
         time.sleep(0.05)
-    time.sleep(1.5)  # a bar each tenth of a second
+    time.sleep(1.0)  # a bar each tenth of a second
     running.send_signal(number)
     said, told = running.communicate(timeout=60)
     return subprocess.CompletedProcess(words, running.returncode, said, told)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX")
-def test_ctrl_c_closes_the_journal_and_says_what_there_is(tmp_path: Path) -> None:
-    done = _interrupted(tmp_path, signal.SIGINT)
+@posix
+def test_ctrl_c_closes_the_journal_and_says_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = _signalled(tmp_path, signal.SIGINT)
     assert done.returncode == 130, (done.returncode, done.stderr)
     result = one_object(done.stdout)
     assert result["partial"] and result["ended"] == "interrupted by a person"
     assert 0 < result["events"] < 400
     assert [path.name for path in tmp_path.glob("j.db*")] == ["j.db"], "closed into one file"
-    verified = quorate("audit", "verify", "j.db", "--partial", "--head", result["head_digest"], cwd=tmp_path)
-    assert verified.returncode == 0, verified.stdout
-    replayed = one_object(quorate("replay", "j.db", "--json", cwd=tmp_path).stdout)
-    assert replayed["identical"] and replayed["partial"]
+    journal = str(tmp_path / "j.db")
+    code, _ = asked(capsys, "audit", "verify", journal, "--partial", "--head", result["head_digest"])
+    assert code == 0
+    code, replayed = asked(capsys, "replay", journal)
+    assert code == 0 and replayed["identical"] and replayed["partial"]
     assert replayed["head_digest"] == result["head_digest"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX")
-def test_a_killed_run_leaves_all_that_it_had_committed(tmp_path: Path) -> None:
-    done = _interrupted(tmp_path, signal.SIGKILL)
+@posix
+def test_a_killed_run_leaves_all_that_it_had_committed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = _signalled(tmp_path, signal.SIGKILL)
     assert done.returncode == -signal.SIGKILL
-    assert quorate("audit", "verify", "j.db", cwd=tmp_path).returncode == 1, "not closed"
-    verified = quorate("audit", "verify", "j.db", "--partial", "--json", cwd=tmp_path)
-    assert verified.returncode == 0, verified.stdout
-    replayed = one_object(quorate("replay", "j.db", "--json", cwd=tmp_path).stdout)
-    assert replayed["identical"] and replayed["partial"]
-    assert replayed["head_digest"] == one_object(verified.stdout)["head_digest"]
+    journal = str(tmp_path / "j.db")
+    assert asked(capsys, "audit", "verify", journal)[0] == 1, "not closed"
+    code, found = asked(capsys, "audit", "verify", journal, "--partial")
+    assert code == 0 and not found["complete"]
+    code, replayed = asked(capsys, "replay", journal)
+    assert code == 0 and replayed["identical"] and replayed["partial"]
+    assert replayed["head_digest"] == found["head_digest"]

@@ -92,3 +92,11 @@ def test_an_altered_output_is_found_even_when_the_chain_was_hashed_again() -> No
     assert not found.identical
     assert found.first_divergence is not None
     assert found.first_divergence.number == decision.number
+
+
+@pytest.mark.parametrize("latency", ["0s", "250ms", "4s"])
+def test_the_journal_keeps_the_order_whatever_the_latency(latency: str) -> None:
+    """Without latency a report bears the instant of the order it answers, and still comes after it."""
+    _, journal = run(plan([tape()], f'costs.latency="{latency}"'))
+    assert any(record.kind == "fill" for record in journal.records())
+    assert replay_reader(journal).identical

@@ -1,14 +1,20 @@
-"""A recorded run as sources: its market, its venue's reports and its people, out of the journal again."""
+"""A recorded run as sources: its market, its venue's reports and its people, out of the journal again.
+
+An input is shown only when its turn has come: when the replay is about to write the record that held it.
+So the journal's own order is kept, whatever the stamps.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
 from quorate.adapters.feeds.blocks import flatten
 from quorate.core.canon import read
-from quorate.core.effects import Cancel
+from quorate.core.effects import AnyEffect, Ask, Cancel
 from quorate.core.errors import JournalError
 from quorate.core.events import MARKET_EVENTS, REPORTS, AnyEvent, Deliberated, Halt, Resume
 from quorate.core.events import Approval as ApprovalEvent
@@ -16,14 +22,18 @@ from quorate.core.order import ApprovedOrder
 from quorate.core.ports import JournalReader
 from quorate.core.record import BLOCK, CLOSED, OPENED, BlockRef, Closed, Opened, Record
 
-_REPORTS = {kind.__struct_config__.tag: kind for kind in REPORTS}
-_MARKET = {kind.__struct_config__.tag: kind for kind in MARKET_EVENTS}
-_HUMAN = {kind.__struct_config__.tag: kind for kind in (ApprovalEvent, Halt, Resume)}
-_COUNCIL = {Deliberated.__struct_config__.tag: Deliberated}
+_REPORTS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in REPORTS}
+_MARKET: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in MARKET_EVENTS}
+_HUMAN: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in (ApprovalEvent, Halt, Resume)}
+_COUNCIL: dict[str, type[Any]] = {Deliberated.__struct_config__.tag: Deliberated}
+
+
+Numbered = tuple[int, AnyEvent]
+Turn = Callable[[], int]
 
 
 class Recording:
-    """All inputs of a journal, sorted by the door they came in through.
+    """All inputs of a journal with their record numbers, sorted by the door they came in through.
 
     Raises JournalError for a record that cannot be read back as what it says it is.
     """
@@ -33,10 +43,10 @@ class Recording:
         self.opened: Opened | None = None
         self.closed: Closed | None = None
         self.blocks: list[BlockRef] = []
-        self.market: list[AnyEvent] = []
-        self.reports: list[AnyEvent] = []
-        self.human: list[AnyEvent] = []
-        self.answers: list[AnyEvent] = []
+        self.market: list[Numbered] = []
+        self.reports: list[Numbered] = []
+        self.human: list[Numbered] = []
+        self.answers: list[Numbered] = []
         self.count = 0
         for record in reader.records():
             self._sort(record)
@@ -59,26 +69,44 @@ class Recording:
                     (_COUNCIL, self.answers),
                 ):
                     if kind in kinds:
-                        place.append(read(kinds[kind], record.payload))
+                        place.append((record.number, read(kinds[kind], record.payload)))
         except msgspec.MsgspecError as error:
             raise JournalError(f"record {record.number} is no {kind}: {error}") from error
+
+
+class RecordedEvents:
+    """Single recorded events, each shown when its turn has come."""
+
+    def __init__(self, events: Iterable[Numbered], turn: Turn) -> None:
+        self._events = deque(events)
+        self._turn = turn
+
+    def peek(self) -> AnyEvent | None:
+        """The next event, once everything recorded before it has been written again."""
+        if self._events and self._events[0][0] == self._turn():
+            return self._events[0][1]
+        return None
+
+    def pop(self) -> AnyEvent:
+        """The next event, taken."""
+        return self._events.popleft()[1]
 
 
 class RecordedFeed:
     """The market of a recorded run: blocks decoded as they are needed, or single events."""
 
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-        self._events: deque[AnyEvent] = deque(recording.market)
+    def __init__(self, recording: Recording, turn: Turn) -> None:
+        self._reader = recording.reader
+        self._single = RecordedEvents(recording.market, turn)
+        self._events: deque[AnyEvent] = deque()
         self._refs = deque(recording.blocks)
         self._fresh: tuple[BlockRef, bytes] | None = None
         self.total = len(recording.market) + sum(ref.rows for ref in recording.blocks)
-        self._fill()
 
     def _fill(self) -> None:
         while not self._events and self._refs:
             ref = self._refs.popleft()
-            content = self._recording.reader.block(ref.block)
+            content = self._reader.block(ref.block)
             self._events.extend(flatten(content)[0])
             self._fresh = (ref, content)
 
@@ -94,18 +122,15 @@ class RecordedFeed:
         """The next market event."""
         if not self._events:
             self._fill()
-        return self._events[0] if self._events else None
+        return self._events[0] if self._events else self._single.peek()
 
     def pop(self) -> AnyEvent:
         """The next market event, taken."""
-        return self._events.popleft()
+        return self._events.popleft() if self._events else self._single.pop()
 
 
-class RecordedVenue:
+class RecordedVenue(RecordedEvents):
     """The venue's reports of a recorded run. What the desk sends again is compared by the journal."""
-
-    def __init__(self, recording: Recording) -> None:
-        self._reports = deque(recording.reports)
 
     def submit(self, order: ApprovedOrder) -> None:
         """The recorded reports already answer it."""
@@ -113,10 +138,16 @@ class RecordedVenue:
     def cancel(self, cancel: Cancel) -> None:
         """The recorded reports already answer it."""
 
-    def peek(self) -> AnyEvent | None:
-        """The next report."""
-        return self._reports[0] if self._reports else None
 
-    def pop(self) -> AnyEvent:
-        """The next report, taken."""
-        return self._reports.popleft()
+class RecordedOperator(RecordedEvents):
+    """The people of a recorded run."""
+
+    def tell(self, effect: AnyEffect) -> None:
+        """What they did about it is in the recording."""
+
+
+class RecordedCouncil(RecordedEvents):
+    """The council's answers of a recorded run."""
+
+    def ask(self, ask: Ask, number: int) -> None:
+        """Already answered, or left unanswered, in the recording."""

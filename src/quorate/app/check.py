@@ -29,7 +29,7 @@ def check_file(name: str) -> tuple[str, Rulebook, list[str]]:
     values = read_toml(path)
     if _is_rulebook(values):
         return "rulebook", rulebook_of(values, name), []
-    if "agents" in values:
+    if values.keys() >= {"name", "agents"}:
         return _recipe(name, None)
     return _recipe("baseline", path)
 

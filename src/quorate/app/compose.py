@@ -12,13 +12,19 @@ from typing import Any
 import msgspec
 
 from quorate.adapters.clocks import PacedClock, SimulatedClock
-from quorate.adapters.councils import EmptyCouncil, RecordedCouncil
+from quorate.adapters.councils import EmptyCouncil
 from quorate.adapters.feeds.history import HistoryFeed
 from quorate.adapters.feeds.series import Series
 from quorate.adapters.feeds.shown import ShownFeed
 from quorate.adapters.feeds.suspect import looked_at
 from quorate.adapters.operators import AutomaticOperator, QueuedOperator
-from quorate.adapters.recorded import RecordedFeed, RecordedVenue, Recording
+from quorate.adapters.recorded import (
+    RecordedCouncil,
+    RecordedFeed,
+    RecordedOperator,
+    RecordedVenue,
+    Recording,
+)
 from quorate.app.recipe import Recipe, rulebook_of
 from quorate.app.registry import Registry
 from quorate.core.account import Account
@@ -72,23 +78,23 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Plugs:
-    """Builders of the ports of one mode."""
+    """Builders of the ports of one mode, from the plan and the journal that the run will write."""
 
     clock: Callable[[Plan], Clock]
-    market: Callable[[Plan], tuple[Feed, Venue]]
-    council: Callable[[Plan], Council]
-    operator: Callable[[Plan], Operator]
+    market: Callable[[Plan, Journal], tuple[Feed, Venue]]
+    council: Callable[[Plan, Journal], Council]
+    operator: Callable[[Plan, Journal], Operator]
 
 
-def _simulated_market(plan: Plan) -> tuple[Feed, Venue]:
+def _simulated_market(plan: Plan, _: Journal) -> tuple[Feed, Venue]:
     costs = plan.recipe.costs
     venue = Simulator(plan.instruments, plan.cash, Costs(costs.latency_ns, Decimal(costs.slippage)))
     return ShownFeed(HistoryFeed(plan.series), venue), venue
 
 
-def _recorded_market(plan: Plan) -> tuple[Feed, Venue]:
-    recording = _recording(plan)
-    return RecordedFeed(recording), RecordedVenue(recording)
+def _recorded_market(plan: Plan, journal: Journal) -> tuple[Feed, Venue]:
+    recording, turn = _recording(plan), _turn(journal)
+    return RecordedFeed(recording, turn), RecordedVenue(recording.reports, turn)
 
 
 def _recording(plan: Plan) -> Recording:
@@ -97,25 +103,29 @@ def _recording(plan: Plan) -> Recording:
     return plan.recording
 
 
+def _turn(journal: Journal) -> Callable[[], int]:
+    return lambda: journal.next_number
+
+
 # Modes differ in plugs only. `live` has no row yet: it needs a real venue, and refuses to start without one.
 PLUGS: dict[str, Plugs] = {
     "backtest": Plugs(
         clock=lambda plan: SimulatedClock(),
         market=_simulated_market,
-        council=lambda plan: EmptyCouncil(),
-        operator=lambda plan: AutomaticOperator(plan.recipe.operator.cool_down_ns),
+        council=lambda plan, journal: EmptyCouncil(),
+        operator=lambda plan, journal: AutomaticOperator(plan.recipe.operator.cool_down_ns),
     ),
     "paper": Plugs(
         clock=lambda plan: PacedClock(plan.speed) if plan.speed else SimulatedClock(),
         market=_simulated_market,
-        council=lambda plan: EmptyCouncil(),
-        operator=lambda plan: QueuedOperator(plan.acts),
+        council=lambda plan, journal: EmptyCouncil(),
+        operator=lambda plan, journal: QueuedOperator(plan.acts),
     ),
     "replay": Plugs(
         clock=lambda plan: SimulatedClock(),
         market=_recorded_market,
-        council=lambda plan: RecordedCouncil(_recording(plan).answers),
-        operator=lambda plan: QueuedOperator(_recording(plan).human),
+        council=lambda plan, journal: RecordedCouncil(_recording(plan).answers, _turn(journal)),
+        operator=lambda plan, journal: RecordedOperator(_recording(plan).human, _turn(journal)),
     ),
 }
 
@@ -229,14 +239,14 @@ def build_session(plan: Plan, mode: str, journal: Journal, observers: Sequence[O
             todo="use backtest or paper; live venues come in a later version",
         )
     mint = Mint(os.urandom(KEY_BYTES))
-    feed, venue = plugs.market(plan)
+    feed, venue = plugs.market(plan, journal)
     return Session(
         desk=build_desk(plan, mint),
         clock=plugs.clock(plan),
         feed=feed,
         venue=venue,
-        council=plugs.council(plan),
-        operator=plugs.operator(plan),
+        council=plugs.council(plan, journal),
+        operator=plugs.operator(plan, journal),
         journal=journal,
         gate=mint.gate(),
         observers=observers,

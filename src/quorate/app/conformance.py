@@ -18,7 +18,7 @@ from quorate.adapters.feeds.blocks import encode, merge
 from quorate.adapters.feeds.history import HistoryFeed
 from quorate.adapters.feeds.series import Series
 from quorate.app.registry import Registry, load_file
-from quorate.app.tryout import CUTS, Check, Make, Plugins, check, cut, markets, need, same, walk
+from quorate.app.tryout import CUTS, REPEATED, Check, Make, Plugins, check, cut, markets, need, same, walk
 from quorate.app.tryout_orders import examine_rules, examine_tactic
 from quorate.core.roles import Agent, Allocator, Indicator
 from quorate.core.signal import Signal
@@ -113,20 +113,21 @@ def _agent_is_valid(make: Make, plugins: Plugins) -> None:
 
 
 def _agent_repeats(make: Make, plugins: Plugins) -> None:
-    same(signals(make(), markets(), plugins), signals(make(), markets(), plugins), "another run")
+    series = markets(REPEATED)
+    same(signals(make(), series, plugins), signals(make(), series, plugins), "another run")
     agent: Agent = make()
-    for view in walk(markets(), agent.features(), plugins):
+    for view in walk(series, agent.features(), plugins):
         for instrument in view.fresh:
             first, second = agent.hear(view, instrument), agent.hear(view, instrument)
             need(first == second, f"asked twice at {view.at} it said {first} and {second}")
 
 
 def _agent_is_truncated(make: Make, plugins: Plugins) -> None:
-    whole = signals(make(), markets(), plugins)
-    for count in CUTS:
-        known, at = cut(markets(), count)
-        past = {key: signal for key, signal in whole.items() if key[0] <= at}
-        same(past, signals(make(), known, plugins), "data that end there")
+    for edition, count in CUTS.items():
+        known, at = cut(markets(edition), count)
+        early = signals(make(), known, plugins)  # before anyone has seen the rest
+        whole = signals(make(), markets(edition), plugins)
+        same({key: signal for key, signal in whole.items() if key[0] <= at}, early, "data that end there")
 
 
 # ---- indicators --------------------------------------------------------------------------------------
@@ -169,19 +170,19 @@ def _indicator_warms_up(make: Make, _: Plugins) -> None:
 
 
 def _indicator_repeats(make: Make, _: Plugins) -> None:
-    for series in markets():
+    for series in markets(REPEATED):
         first, second = np.array(outputs(make(), series)), np.array(outputs(make(), series))
         need(np.array_equal(first, second, equal_nan=True), "a fresh one gives other values on the same bars")
 
 
 def _indicator_is_truncated(make: Make, _: Plugins) -> None:
-    for series in markets():
-        whole = np.array(outputs(make(), series))
-        for count in CUTS:
+    for edition, count in CUTS.items():
+        for series in markets(edition):
             known, _at = cut([series], count)
-            part = np.array(outputs(make(), known[0]))
-            same = np.array_equal(part, whole[: len(part)], equal_nan=True)
-            need(same, f"its first {len(part)} values differ when the data end there")
+            early = np.array(outputs(make(), known[0]))  # before anyone has seen the rest
+            whole = np.array(outputs(make(), series))
+            kept = np.array_equal(early, whole[: len(early)], equal_nan=True)
+            need(kept, f"its first {len(early)} values differ when the data end there")
 
 
 # ---- allocators --------------------------------------------------------------------------------------
@@ -214,15 +215,16 @@ def _allocator_adds_up(make: Make, plugins: Plugins) -> None:
 
 
 def _allocator_repeats(make: Make, plugins: Plugins) -> None:
-    same(weights(make(), markets(), plugins), weights(make(), markets(), plugins), "another run")
+    series = markets(REPEATED)
+    same(weights(make(), series, plugins), weights(make(), series, plugins), "another run")
 
 
 def _allocator_is_truncated(make: Make, plugins: Plugins) -> None:
-    whole = weights(make(), markets(), plugins)
-    for count in CUTS:
-        known, at = cut(markets(), count)
-        past = {key: shares for key, shares in whole.items() if key <= at}
-        same(past, weights(make(), known, plugins), "data that end there")
+    for edition, count in CUTS.items():
+        known, at = cut(markets(edition), count)
+        early = weights(make(), known, plugins)  # before anyone has seen the rest
+        whole = weights(make(), markets(edition), plugins)
+        same({key: shares for key, shares in whole.items() if key <= at}, early, "data that end there")
 
 
 # ---- feeds -------------------------------------------------------------------------------------------

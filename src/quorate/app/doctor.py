@@ -55,6 +55,8 @@ def _tried(probe: Callable[[], Finding]) -> Finding:
         return probe()
     except QuorateError as error:
         return State.MISSING, error.line(), ""
+    except OSError as error:
+        return State.MISSING, f"it could not be tried: {error}", ""
     except Exception as error:  # noqa: BLE001 - a doctor reports failures of every kind
         return State.MISSING, f"{type(error).__name__}: {error}", "pip install --force-reinstall quorate"
 

@@ -15,12 +15,15 @@ from quorate.adapters.feeds.series import Rolls, Series
 from quorate.adapters.feeds.synthetic import SYNTHETIC, Crash, Gap, Stall, SyntheticSpec, synthetic
 from quorate.core.errors import QuorateError
 from quorate.core.events import InstantClosed
+from quorate.core.instant import DAY
 from quorate.core.roles import Indicator, View
 from quorate.market.market import Market
 
 BARS = 900
 SEED = 20_240_101
-CUTS = (BARS // 3, BARS // 2, BARS - 60)  # instants after which the future is taken away
+REPEATED = 1  # the edition that is shown twice
+# Editions that are shown first without their future and then with it: how many instants of each are known.
+CUTS = {2: BARS // 3, 3: BARS // 2, 4: BARS - 60}
 
 Make = Callable[[], Any]
 Plugins = Mapping[str, type[Indicator]]
@@ -69,13 +72,25 @@ def same(first: Mapping[Any, Any], second: Mapping[Any, Any], what: str) -> None
 
 
 @cache
-def markets() -> tuple[Series, ...]:
-    """Two instruments: one with a crash and a stall, one with a gap, a dead stretch, a roll and no volume."""
-    first = synthetic(
-        SyntheticSpec(seed=SEED, bars=BARS, volatility=1.5, crash=Crash(0.7, -0.3, 8), stall=Stall(0.45, 7))
+def markets(edition: int = 0) -> tuple[Series, ...]:
+    """Two instruments: one with a crash and a stall, one with a gap, a dead stretch, a roll and no volume.
+
+    Each edition has other prices, higher and later ones: who remembers an earlier edition gains nothing, and
+    who remembers this one, in a global say, is found out when it is shown a second time.
+    """
+    scale = 1.7**edition
+    spec = SyntheticSpec(
+        seed=SEED + 2 * edition,
+        bars=BARS,
+        start=SyntheticSpec(0).start + edition * 30 * DAY,
+        price=100 * scale,
+        volatility=1.5,
     )
-    other = msgspec.structs.replace(SYNTHETIC, id="SYNTH-TWO")
-    second = synthetic(SyntheticSpec(seed=SEED + 1, bars=BARS, price=40, gap=Gap(0.6, 0.2)), other)
+    first = synthetic(msgspec.structs.replace(spec, crash=Crash(0.7, -0.3, 8), stall=Stall(0.45, 7)))
+    second = synthetic(
+        msgspec.structs.replace(spec, seed=spec.seed + 1, price=40 * scale, gap=Gap(0.6, 0.2)),
+        msgspec.structs.replace(SYNTHETIC, id="SYNTH-TWO"),
+    )
     for column in (second.open, second.high, second.low, second.close):
         column[200:280] = column[200]
     second.volume[240:] = -1

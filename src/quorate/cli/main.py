@@ -67,6 +67,8 @@ def bare(
         say(f"quorate {version_of('quorate')}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
+        if json:
+            raise typer.BadParameter("--json stands after the command")
         return 0
     return doctor(json=json)
 
@@ -85,12 +87,13 @@ def doctor(
 def demo(
     calm: Annotated[bool, typer.Option("--calm", help="Without the crash.")] = False,
     tamper: Annotated[bool, typer.Option("--tamper", help="Flip a byte, and see it found.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the month.")] = 1,
     json: Json = False,
 ) -> int:
     """The desk at work on a labelled synthetic month, line by line, and its proof."""
     from quorate.cli.demo import demo as show
 
-    return show(calm=calm, tamper=tamper, json=json)
+    return show(seed, calm=calm, tamper=tamper, json=json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,6 +135,10 @@ def invoke(arguments: list[str]) -> int:
         if debug:
             _traceback()
         return fail(error.line(), error.exit_code, as_json=as_json)
+    except RuntimeError as error:
+        if "home directory" not in str(error):  # what pathlib says of a user without one
+            return _internal(error, debug=debug, as_json=as_json)
+        return fail("you have no home folder (set QUORATE_HOME to one)", USAGE, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback
         return _internal(error, debug=debug, as_json=as_json)
 

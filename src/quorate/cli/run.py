@@ -84,7 +84,7 @@ def backtest(
         mode="backtest", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
         first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
     )  # fmt: skip
-    return execute(request, journal, live_view=False, as_json=json)
+    return execute(request, journal, live_view=not json, as_json=json)
 
 
 def paper(

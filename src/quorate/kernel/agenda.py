@@ -56,8 +56,8 @@ class Agenda:
             if head is None or head.at > self._open_at or rank(head) > _LAST_IN_INSTANT:
                 closed, self._open_at = InstantClosed(self._open_at), None
                 return closed
-        elif source is self._feed:
-            self._feed.announce()
+        elif head is not None and (bar := self._feed.peek()) is not None and bar.at == head.at:
+            self._feed.announce()  # before anything of that instant, be it a person's act
             source, head = self._first()
         if source is None or head is None:
             return None
