@@ -54,7 +54,7 @@ def quorate(
     environment: Mapping[str, str] | None = None,
     before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """The real command in a process of its own, stdin closed; ``before`` is what starts it, such as a shell."""
+    """The real command in a process of its own, stdin closed; ``before`` starts it, such as a shell."""
     return subprocess.run(
         [*before, *COMMAND, *words],
         cwd=cwd,

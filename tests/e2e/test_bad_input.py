@@ -120,7 +120,7 @@ def test_a_full_disk_halts_the_desk_and_keeps_what_was_committed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_bars(tmp_path / "BTCUSDT_1h.csv", walk(4000))
-    # No file may grow past 400 blocks: less than this journal needs. Python ignores the signal and sees an error.
+    # No file may grow past 400 blocks: less than this journal needs. Python sees an error, no signal.
     narrow = ("/bin/sh", "-c", 'ulimit -f 400; exec "$@"', "sh")
     done = quorate("paper", "--data", "BTCUSDT_1h.csv", "--json", cwd=tmp_path, before=narrow)
     assert done.returncode == 3, (done.returncode, done.stderr)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -68,7 +67,7 @@ def command(*arguments: str, before: str = "", **environment: str) -> subprocess
     )  # fmt: skip
 
 
-@cache
+@pytest.fixture(scope="module")
 def shown() -> tuple[dict[str, Any], str]:
     """The default demo with --tamper and --json: base modules only, no network, an empty environment."""
     home = mkdtemp(prefix="quorate-home-")
@@ -85,8 +84,8 @@ def shown() -> tuple[dict[str, Any], str]:
     return found, done.stderr
 
 
-def test_every_scene_occurs_with_the_default_seed() -> None:
-    told, lines = shown()
+def test_every_scene_occurs_with_the_default_seed(shown: tuple[dict[str, Any], str]) -> None:
+    told, lines = shown
     assert told["missing"] == []
     assert {scene["name"] for scene in told["scenes"]} >= set(CRASH_SCENES)
     assert told["seed"] == SEED and told["label"] == LABEL and LABEL in lines
@@ -95,10 +94,10 @@ def test_every_scene_occurs_with_the_default_seed() -> None:
     assert order.index("signals") < order.index("decision") < order.index("halt") < order.index("resume")
 
 
-def test_scenes_are_in_the_records_they_name() -> None:
+def test_scenes_are_in_the_records_they_name(shown: tuple[dict[str, Any], str]) -> None:
     from quorate.adapters.journals.sqlite import open_journal
 
-    told, _ = shown()
+    told, _ = shown
     kinds = {
         "signals": "decision", "decision": "decision", "veto": "vetoed", "bracket": "trade_closed",
         "halt": "breaker_moved", "resume": "breaker_moved",
@@ -120,8 +119,8 @@ def test_scenes_are_in_the_records_they_name() -> None:
     assert rule["rule"] in veto["lines"][1] and rule["reason"] in veto["lines"][1]
 
 
-def test_it_proves_itself() -> None:
-    told, lines = shown()
+def test_it_proves_itself(shown: tuple[dict[str, Any], str]) -> None:
+    told, lines = shown
     journal = Path(told["run"]["journal"])
     assert told["replay"]["identical"] and told["replay"]["head_digest"] == told["run"]["head_digest"]
     assert f"replay: {told['replay']['records']:,} records, digest equal" in lines
@@ -130,8 +129,8 @@ def test_it_proves_itself() -> None:
     assert not other.identical and other.first_divergence is not None
 
 
-def test_tampering_names_the_record() -> None:
-    told, lines = shown()
+def test_tampering_names_the_record(shown: tuple[dict[str, Any], str]) -> None:
+    told, lines = shown
     found = told["tamper"]
     assert found["found"] and found["verification"]["first_bad"] == found["record"]
     assert f"found, record {found['record']}" in lines
@@ -141,8 +140,8 @@ def test_tampering_names_the_record() -> None:
     assert again.found and again.record == found["record"]
 
 
-def test_figures_stand_beside_chance_and_costs() -> None:
-    told, lines = shown()
+def test_figures_stand_beside_chance_and_costs(shown: tuple[dict[str, Any], str]) -> None:
+    told, lines = shown
     metrics, baselines = told["metrics"], told["baselines"]
     pnl = metrics["pnl"]
     assert pnl["pessimistic"] < pnl["likely"] < pnl["optimistic"]
@@ -153,8 +152,10 @@ def test_figures_stand_beside_chance_and_costs() -> None:
         assert word in lines
 
 
-def test_calm_ends_unhalted_without_home_in_plain_lines() -> None:
-    done = command("demo", "--calm", HOME="/nonexistent")
+def test_calm_ends_unhalted_without_home_in_plain_lines(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = command("demo", "--calm", HOME=str(file), USERPROFILE=str(file))
     assert done.returncode == 0, done.stderr
     assert "no home folder can be written" in done.stdout
     assert "HALTED" not in done.stdout and "not seen" not in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pytest
 from quorate.app.load import Request, load_plan
 from quorate.app.replay import Replayed, replay
 from quorate.app.run import Outcome, perform
+from quorate.cli.main import invoke
 from quorate.cli.run import INTERRUPTED, interruptible
 from quorate.core.account import Account
 from quorate.core.effects import AnyEffect
 from quorate.core.events import AnyEvent, Bar
 from quorate.kernel.session import Session
-from tests.cli_support import walk, write_bars
+from tests.cli_support import one_object, walk, write_bars
 
 
 class InTheMidst:
@@ -69,6 +71,19 @@ def test_a_signal_ends_the_run_with_its_instant_and_the_replay_is_identical(
     assert replayed.identical and replayed.partial
     assert replayed.head_digest == outcome.result["head_digest"]
     assert signal.getsignal(number) is before, "the handler is put back"
+
+
+def test_nobody_waits_for_the_next_bar_of_a_paced_tape(
+    data: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the speed of life the next bar is an hour away."""
+    timer = threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    code = invoke(["paper", "--data", data[0], "--speed", "1", "--json"])
+    timer.join()
+    result = one_object(capsys.readouterr().out)
+    assert code == 130 and result["ended"] == INTERRUPTED and result["events"] == 2
+    assert replay(Path(result["journal"])).identical
 
 
 def test_the_check_above_catches_a_stop_within_an_instant(data: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from quorate.adapters.feeds.load import load
 from quorate.adapters.feeds.suspect import looked_at, reversal
+from quorate.core.instrument import Instrument
 from tests.sessions import plan, tape
 from tests.support import DATA, needs_data
 
@@ -23,8 +24,14 @@ def test_two_series_in_one_are_suspect() -> None:
     assert suspect
     assert found[0].notes == honest.notes
     assert "two series may be mixed" in found[1].notes[-1]
-    assert plan([honest]).opened.trust_level == "B"
-    assert plan([mixed]).opened.trust_level == "C"
+    given, wrong = (replace(each, trust="B") for each in (honest, mixed))
+    assert plan([given]).opened.trust_level == "B"
+    assert plan([wrong]).opened.trust_level == "C"
+    assert plan([replace(given, instrument=other("B")), honest]).opened.trust_level == "D"
+
+
+def other(name: str) -> Instrument:
+    return tape(name=name).instrument
 
 
 @needs_data

@@ -22,10 +22,10 @@ from quorate.core.order import ApprovedOrder
 from quorate.core.ports import JournalReader
 from quorate.core.record import BLOCK, CLOSED, OPENED, BlockRef, Closed, Opened, Record
 
-_REPORTS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in REPORTS}
-_MARKET: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in MARKET_EVENTS}
-_HUMAN: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in (ApprovalEvent, Halt, Resume)}
-_COUNCIL: dict[str, type[Any]] = {Deliberated.__struct_config__.tag: Deliberated}
+_REPORTS: dict[Any, type[Any]] = {kind.__struct_config__.tag: kind for kind in REPORTS}
+_MARKET: dict[Any, type[Any]] = {kind.__struct_config__.tag: kind for kind in MARKET_EVENTS}
+_HUMAN: dict[Any, type[Any]] = {kind.__struct_config__.tag: kind for kind in (ApprovalEvent, Halt, Resume)}
+_COUNCIL: dict[Any, type[Any]] = {Deliberated.__struct_config__.tag: Deliberated}
 
 
 Numbered = tuple[int, AnyEvent]

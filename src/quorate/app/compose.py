@@ -136,14 +136,11 @@ def plan_run(
     registry: Registry,
     series: Sequence[Series],
     cash: Money,
-    *,
-    trust_level: str = "B",
     **more: Any,
 ) -> Plan:
     """The plan of a backtest or paper session over series. Raises ConfigError when the parts do not fit.
 
-    ``trust_level``: how far the data can be taken, A to D: B is history as it was given, D is made up. Data
-    that look wrong lower it to C.
+    The run is trusted no further than the worst of its data; data that look wrong are C at best.
     """
     seen, suspect = looked_at(series)
     ordered = tuple(sorted(seen, key=lambda each: each.instrument.id))
@@ -179,7 +176,7 @@ def plan_run(
             for each in ordered
         ),
         policy=_shield(rulebook, recipe, registry, Account(cash, {}), {}, Mint(bytes(KEY_BYTES))).policy,
-        trust_level=max(trust_level, SUSPECT_TRUST) if suspect else trust_level,
+        trust_level=max([SUSPECT_TRUST] * suspect + [each.trust for each in ordered]),
         plugins=tuple(sorted(registry.sources)),
     )
     return Plan(opened, recipe, rulebook, registry, ordered, **more)

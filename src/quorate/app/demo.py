@@ -42,7 +42,6 @@ _CRASH_AT = 0.6
 _CRASH = Crash(_CRASH_AT, depth=-0.2, minutes=10)
 _GAP = Gap(0.35, size=-0.03)
 _STALL = Stall(_CRASH_AT, minutes=5)
-_MADE_UP = "D"  # the trust level of data that nobody ever traded on
 _TICKS = 200  # how often progress is told, a phase
 
 
@@ -94,7 +93,7 @@ def plan_demo(seed: int, *, calm: bool, bars: int = BARS) -> Plan:
     rulebook, _, _ = tighten(rulebook_of(*read_values("rulebook", recipe.rulebook)), wanted)
     spec = SyntheticSpec(seed=seed, bars=bars, gap=_GAP, stall=_STALL, crash=None if calm else _CRASH)
     series = [synthetic(spec)]
-    return plan_run(recipe, rulebook, Registry(), series, default_cash(series)[0], trust_level=_MADE_UP)
+    return plan_run(recipe, rulebook, Registry(), series, default_cash(series)[0])
 
 
 def play(

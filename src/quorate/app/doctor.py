@@ -105,8 +105,16 @@ def _csv() -> Finding:
     return State.OK, f"CSV and TSV bar files are read ({rows} trial bars)", ""
 
 
+def installed(package: str) -> bool:
+    """True when a package can be found; it is not imported."""
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # somebody who stands before the finders says so
+        return False
+
+
 def _parquet() -> Finding:
-    if find_spec("pyarrow") is None:
+    if not installed("pyarrow"):
         return State.OFF, "Parquet and Feather files cannot be read", "pip install 'quorate[data]'"
     import pyarrow.csv
     import pyarrow.parquet
@@ -122,7 +130,7 @@ def _parquet() -> Finding:
 
 def _sample() -> Finding:
     """The file is opened; skfolio itself takes seconds to import and is left alone."""
-    spec = find_spec("skfolio")
+    spec = find_spec("skfolio") if installed("skfolio") else None
     if spec is None or not spec.submodule_search_locations:
         said = "`quorate run` without --data has no real prices to show"
         return State.OFF, said, "pip install 'quorate[portfolio]'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from quorate.app.run import default_cash, parse_cash
 from quorate.core.errors import ConfigError, InputError
 from quorate.core.events import Halt, Human, Resume
 from quorate.core.instant import NEVER, parse_instant, spell_span
+
+PLUGIN_TRUST = "C"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +103,9 @@ def _series(request: Request, registry: Registry) -> tuple[list[Series], list[st
     for text in request.data:
         name, colon, settings = text.partition(":")
         if colon and name in registry.names("feeds"):
-            series.extend(registry.build("feeds", name, {}).read(settings))
-            notes.append(f"data: feed {name}, given '{settings}'")
+            read = registry.build("feeds", name, {}).read(settings)
+            series.extend(replace(each, trust=max(each.trust, PLUGIN_TRUST)) for each in read)
+            notes.append(f"data: feed {name}, given '{settings}'; only the plugin vouches for it")
         else:
             paths.append(text)
     given = [parse_instrument(text) for text in request.instruments]

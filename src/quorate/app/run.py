@@ -22,6 +22,7 @@ from quorate.app.compose import Plan, build_session
 from quorate.app.home import new_run
 from quorate.core.errors import InputError, JournalError, QuorateError
 from quorate.core.events import Breaker
+from quorate.core.instant import spell_instant
 from quorate.core.money import Money
 from quorate.core.ports import Journal, Observer
 from quorate.core.record import Closed
@@ -215,7 +216,10 @@ def result_of(
         "fills": len(collector.fills),
         "vetoes": len(collector.vetoes),
         "halts": collector.halts,
-        "operator_acts": [msgspec.to_builtins(resume) for resume in collector.resumes],
+        "operator_acts": [
+            {"at": spell_instant(act.at), "act": "resume", "who": list(act.principals), "why": act.reason}
+            for act in collector.resumes
+        ],
         "silenced": [f"{each.agent}: {each.reason}" for each in collector.silenced],
         "trust_level": min([opened.trust_level, *(each.level for each in collector.degraded)], key=_trust),
         "metrics": msgspec.to_builtins(analysis.metrics),

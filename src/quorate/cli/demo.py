@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +183,9 @@ def _ending(played: Demo, seconds: float, *, tamper: bool, line: Tell) -> None:
 
 def following(journal: str, *, tamper: bool) -> list[tuple[str, str]]:
     """The commands to try next, and what each shows."""
-    needs = "" if find_spec("skfolio") else ", with quorate[portfolio]"
+    from quorate.app.doctor import installed
+
+    needs = "" if installed("skfolio") else ", with quorate[portfolio]"
     found = [
         (f"quorate replay {journal} --override agents.momentum.fast=60", "where another setting parts ways"),
         ("quorate run", f"a desk on 20 real stocks{needs}"),

@@ -42,6 +42,7 @@ class Series:
 
     ``start`` is a bar's open time, ``at`` when it was known: start + interval. ``volume`` and ``spread``
     are -1 where the source has none. All arrays are int64 of one length. ``notes``: what people should know.
+    ``trust``: A to D; B is history as it was given, C what only a plugin vouches for, D is made up.
     """
 
     instrument: Instrument
@@ -57,6 +58,7 @@ class Series:
     source: SourceInfo
     interval: int
     notes: tuple[str, ...] = ()
+    trust: str = "B"
 
     def __len__(self) -> int:
         return len(self.start)

@@ -137,6 +137,7 @@ def synthetic(spec: SyntheticSpec, instrument: Instrument = SYNTHETIC) -> Series
         source,
         spec.interval,
         notes,
+        trust="D",
     )
 
 
