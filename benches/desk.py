@@ -67,7 +67,11 @@ def top(made: Plan, count: int = 3) -> list[dict[str, Any]]:
     whole = stats.total_tt  # type: ignore[attr-defined]
     rows = sorted(stats.stats.items(), key=lambda row: -row[1][2])[:count]  # type: ignore[attr-defined]
     return [
-        {"function": f"{Path(place[0]).name}:{place[2]}", "share": round(cost[2] / whole, 3), "calls": cost[1]}
+        {
+            "function": f"{Path(place[0]).name}:{place[2]}",
+            "share": round(cost[2] / whole, 3),
+            "calls": cost[1],
+        }
         for place, cost in rows
     ]
 

@@ -21,7 +21,11 @@ def machine() -> dict[str, Any]:
     if info.is_file():
         lines = info.read_text().splitlines()
         model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    return {"cores": os.cpu_count(), "processor": model or platform.machine(), "python": platform.python_version()}
+    return {
+        "cores": os.cpu_count(),
+        "processor": model or platform.machine(),
+        "python": platform.python_version(),
+    }
 
 
 def sources() -> str:
@@ -35,8 +39,12 @@ def sources() -> str:
 
 def commit() -> str:
     """The commit checked out, with a mark when the tree differs from it."""
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    dirty = subprocess.run(["git", "status", "--porcelain", "src"], cwd=ROOT, capture_output=True, text=True, check=False)
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain", "src"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return (head.stdout.strip() or "none") + ("+" if dirty.stdout.strip() else "")
 
 
@@ -44,7 +52,9 @@ def keep(name: str, result: dict[str, Any]) -> Path:
     """Write one result with its machine and commit; returns the file."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), "commit": commit(), **result}, indent=1, sort_keys=True) + "\n")
+    path.write_text(
+        json.dumps({"machine": machine(), "commit": commit(), **result}, indent=1, sort_keys=True) + "\n"
+    )
     return path
 
 

@@ -1,4 +1,4 @@
-"""Long evidence by name, resumable: `python -m benches.prove real` runs what is not yet proved on these sources.
+"""Long evidence by name, resumable: `python -m benches.prove real` proves what is not yet proved.
 
 real: the baseline recipe through the real command on whole real data sets: journal verifies, replay is
 identical, another seed gives another head, and a paper session over the same tape gives the same orders.
@@ -21,7 +21,9 @@ DATA = Path(os.environ.get("QUORATE_TEST_DATA", ROOT.parent / "shared" / "data")
 SETS = {
     "BTCUSDT 5m 2024": ["crypto/spot_5m/BTCUSDT.parquet"],
     "NQ 5m 2008-2018": ["futures/NQ_5m_2008_2018.parquet"],
-    "six crypto pairs 5m": [f"crypto/spot_5m/{pair}USDT.parquet" for pair in ("BTC", "ETH", "SOL", "XRP", "DOGE", "LINK")],
+    "six crypto pairs 5m": [
+        f"crypto/spot_5m/{pair}USDT.parquet" for pair in ("BTC", "ETH", "SOL", "XRP", "DOGE", "LINK")
+    ],
     "20 stocks 1d": ["portfolio/sp500_20stocks_daily_1990_2022.parquet"],
 }
 COMMAND = [str(Path(sys.executable).with_name("quorate"))]
@@ -31,7 +33,9 @@ TRADES_MIN = 30
 def quorate(home: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     """(exit code, JSON) of one real command with its state in ``home``."""
     environment = {**os.environ, "QUORATE_HOME": str(home)}
-    done = subprocess.run([*COMMAND, *arguments, "--json"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*COMMAND, *arguments, "--json"], env=environment, capture_output=True, text=True, check=False
+    )
     if not done.stdout.strip():
         raise SystemExit(f"quorate {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}")
     return done.returncode, json.loads(done.stdout)
@@ -63,10 +67,17 @@ def prove_set(paths: list[str]) -> dict[str, Any]:
         "at least one veto": run["vetoes"] > 0,
         "positive fees": float(metrics["fees"]) > 0,
     }
-    figures = {key: run[key] for key in ("events", "decisions", "orders", "fills", "vetoes", "halts", "head_digest")}
+    figures = {
+        key: run[key] for key in ("events", "decisions", "orders", "fills", "vetoes", "halts", "head_digest")
+    }
     chosen = ("trades", "long_trades", "short_trades", "total_return", "sharpe", "max_drawdown", "fees")
     figures |= {key: metrics[key] for key in chosen}
-    return {"claims": claims, "figures": figures, "seconds": round(seconds, 1), "records": replayed["records"]}
+    return {
+        "claims": claims,
+        "figures": figures,
+        "seconds": round(seconds, 1),
+        "records": replayed["records"],
+    }
 
 
 def real() -> int:

@@ -33,7 +33,7 @@ _HOMES = {
     "Signal": "signal",
     "View": "roles",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - the same names as above, told once
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -52,9 +51,10 @@ socket.socket.connect = socket.create_connection = refuse
 """
 
 
-def command(*arguments: str, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def command(
+    folder: Path, *arguments: str, before: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """The command in an empty environment, without stdin, in a folder of its own."""
-    folder = mkdtemp(prefix="quorate-test-")
     kept = {name: os.environ[name] for name in ("PYTHONPATH", "SYSTEMROOT") if name in os.environ}
     if "PYTHONPATH" in kept:
         kept["PYTHONPATH"] = os.pathsep.join(
@@ -68,15 +68,16 @@ def command(*arguments: str, before: str = "", **environment: str) -> subprocess
 
 
 @pytest.fixture(scope="module")
-def shown() -> tuple[dict[str, Any], str]:
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """The default demo with --tamper and --json: base modules only, no network, an empty environment."""
-    home = mkdtemp(prefix="quorate-home-")
+    folder = tmp_path_factory.mktemp("demo")
     done = command(
+        folder,
         "demo",
         "--tamper",
         "--json",
         before=BLOCK.format(names=POSIX_ONLY + EXTRAS) + NETWORK,
-        QUORATE_HOME=home,
+        QUORATE_HOME=str(folder / "home"),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
@@ -155,7 +156,7 @@ def test_figures_stand_beside_chance_and_costs(shown: tuple[dict[str, Any], str]
 def test_calm_ends_unhalted_without_home_in_plain_lines(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    done = command("demo", "--calm", HOME=str(file), USERPROFILE=str(file))
+    done = command(tmp_path, "demo", "--calm", HOME=str(file), USERPROFILE=str(file), TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "no home folder can be written" in done.stdout
     assert "HALTED" not in done.stdout and "not seen" not in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,8 @@ def test_assets_and_interval_select_and_refuse(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_sample_is_taken_as_it_is_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("skfolio", reason="the sample comes with skfolio")
+    if find_spec("skfolio") is None:
+        pytest.skip("the sample comes with skfolio, which is not installed")
     monkeypatch.setenv("ASSETS", "BTC")
     monkeypatch.setenv("INTERVAL", "5m")
     plan, notes = load_plan(Request())
@@ -107,7 +109,7 @@ def test_a_feed_by_name_takes_the_rest_of_its_data(here: Path) -> None:
         Request(data=("mine:BTCUSDT_1h.csv", "ETHUSDT_1h.csv"), plugins=(Path("feed.py"),))
     )
     assert list(plan.instruments) == ["BTCUSDT", "ETHUSDT"]
-    assert "data: feed mine, given 'BTCUSDT_1h.csv'" in notes
+    assert any(note.startswith("data: feed mine, given 'BTCUSDT_1h.csv'") for note in notes)
     assert plan.opened.plugins and plan.opened.plugins[0][0] == "feed.py"
 
 

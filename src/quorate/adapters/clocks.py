@@ -6,6 +6,8 @@ import time
 
 from quorate.core.instant import SECOND
 
+NAP_S = 0.2  # how soon a waiting clock hears that it is released
+
 
 class SimulatedClock:
     """Time is what the next event says it is."""
@@ -21,6 +23,9 @@ class SimulatedClock:
         """Jump to ``at``; a step back is ignored."""
         self._now = max(self._now, at)
 
+    def release(self) -> None:
+        """It never waits."""
+
 
 class PacedClock:
     """A tape played on the wall: one simulated second takes ``1 / speed`` seconds of real time."""
@@ -29,6 +34,7 @@ class PacedClock:
         self._speed = speed
         self._now = 0
         self._began: tuple[int, int] | None = None
+        self._released = False
 
     def now(self) -> int:
         """The tape's instant now."""
@@ -41,6 +47,10 @@ class PacedClock:
             self._began = (wall, at)
         began_wall, began_at = self._began
         due = began_wall + int((at - began_at) / self._speed)
-        while (left := due - time.monotonic_ns()) > 0:
-            time.sleep(min(left / SECOND, 0.2))  # short naps, so that Ctrl-C is heard
+        while not self._released and (left := due - time.monotonic_ns()) > 0:
+            time.sleep(min(left / SECOND, NAP_S))
         self._now = max(self._now, at)
+
+    def release(self) -> None:
+        """Wake up within a nap, and never wait again."""
+        self._released = True

@@ -42,6 +42,7 @@ class Recording:
         self.reader = reader
         self.opened: Opened | None = None
         self.closed: Closed | None = None
+        self.closed_at = 0
         self.blocks: list[BlockRef] = []
         self.market: list[Numbered] = []
         self.reports: list[Numbered] = []
@@ -60,7 +61,7 @@ class Recording:
             elif kind == BLOCK:
                 self.blocks.append(read(BlockRef, record.payload))
             elif kind == CLOSED:
-                self.closed = read(Closed, record.payload)
+                self.closed, self.closed_at = read(Closed, record.payload), record.at
             else:
                 for kinds, place in (
                     (_REPORTS, self.reports),

@@ -13,8 +13,12 @@ VARIABLE = "QUORATE_HOME"
 
 
 def home() -> Path:
-    """The folder of all state; it need not exist yet."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / ".quorate").expanduser()
+    """The folder of all state; it need not exist yet. Raises InputError where nobody has a home."""
+    named = os.environ.get(VARIABLE)
+    try:
+        return Path(named).expanduser() if named else Path.home() / ".quorate"
+    except RuntimeError as error:
+        raise InputError("you have no home folder", todo=f"set {VARIABLE} to one") from error
 
 
 def runs() -> Path:

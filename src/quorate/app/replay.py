@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,10 @@ from quorate.adapters.recorded import Recording
 from quorate.app.compose import build_session, plan_replay
 from quorate.app.recipe import override, recipe_of
 from quorate.app.registry import Registry
-from quorate.core.account import Account
-from quorate.core.effects import AnyEffect
 from quorate.core.errors import InputError, JournalError, QuorateError
-from quorate.core.events import AnyEvent, InstantClosed
 from quorate.core.instant import NEVER
 from quorate.core.ports import JournalReader, Observer
 from quorate.core.record import OPENED, Opened, Record
-from quorate.kernel.session import Session
 
 
 class Divergence(msgspec.Struct, frozen=True):
@@ -54,19 +49,6 @@ class _DivergedError(Exception):
 
 class _ExhaustedError(Exception):
     """Ends the replay of a journal that was never closed: all that it holds came out the same."""
-
-
-class _Stop:
-    """An observer that ends a replay with the instant at which the recorded run was stopped."""
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-        self.session: Session | None = None
-
-    def saw(self, event: AnyEvent, effects: list[AnyEffect], account: Account) -> None:
-        """After each event."""
-        if self.session is not None and event.at >= self._at and type(event) is InstantClosed:
-            self.session.stop("as recorded")
 
 
 class ComparedJournal(MemoryJournal):
@@ -132,11 +114,11 @@ def replay_reader(
     plan = plan_replay(recording, recipe_of(values, "override" if overrides else "record 0"), registry)
     closed = recording.closed
     journal = ComparedJournal(reader.records(), by_payload=bool(overrides), closed=closed is not None)
-    stop = _Stop(_last_instant(reader) if closed is not None and not closed.complete else NEVER)
-    session = stop.session = build_session(plan, "replay", journal, (*observers, stop))
+    session = build_session(plan, "replay", journal, observers)
+    until = NEVER if closed is None or closed.complete else recording.closed_at
     divergence: Divergence | None = None
     try:
-        session.run(opened, ending=closed)
+        session.run(opened, ending=closed, until=until)
     except _DivergedError as diverged:
         divergence = diverged.divergence
     except _ExhaustedError:
@@ -154,11 +136,6 @@ def replay_reader(
         first_divergence=divergence,
         partial=closed is None or not closed.complete,
     )
-
-
-def _last_instant(reader: JournalReader) -> int:
-    """The instant of the closing record: where a stopped run stopped."""
-    return deque(reader.records(), maxlen=1)[0].at
 
 
 def registry_for(opened: Opened, plugins: Sequence[Path]) -> Registry:

@@ -34,7 +34,7 @@ COUNTED = (("events", "bars"), *((name, name) for name in ("decisions", "orders"
 SHARES_SHOWN = 12
 TRUST = {
     "B": "history as it was given, fills modelled",
-    "C": "the data look wrong: see the notes",
+    "C": "the data look wrong, or only a plugin vouches for them: see the notes",
     "D": "prices are made up",
 }
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from quorate.cli.output import emit, say, tell
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from quorate.app.demo import Demo, Tampered
     from quorate.app.scenes import Scene
 
@@ -66,32 +68,34 @@ def screen(json: bool) -> Iterator[tuple[Tell, Progress]]:
     With ``json`` every line goes to stderr: stdout is the object's alone.
     """
     stream = sys.stderr if json else sys.stdout
-    if not (sys.stderr.isatty() and stream.isatty()):
-        plain = tell if json else say
+    plain = tell if json else say
 
-        def written(text: str, style: str) -> None:
-            plain(text)
-            stream.flush()
+    def written(text: str, style: str) -> None:
+        plain(text)
+        stream.flush()
 
+    if not sys.stderr.isatty():
         yield written, lambda phase, share: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=json, highlight=False, soft_wrap=True)
+    # One console for lines and bar: two that draw on one terminal overwrite each other.
+    seen = stream.isatty()
+    console = Console(stderr=json or not seen, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True) if not json else console, transient=True) as bars:
-        tasks: dict[str, Any] = {}
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
 
         def moved(phase: str, share: float) -> None:
             if phase not in tasks:
                 tasks[phase] = bars.add_task(phase, total=1.0)
-            bars.update(tasks[phase], completed=share, visible=share < 1.0)
+            bars.update(tasks[phase], completed=share, visible=share < 1.0, refresh=share >= 1.0)
 
         def coloured(text: str, style: str) -> None:
-            bars.console.print(text, style=style or None, markup=False)
+            console.print(text, style=style or None, markup=False, soft_wrap=True)
 
-        yield coloured, moved
+        yield coloured if seen else written, moved
 
 
 def _scene(scene: Scene, line: Tell) -> None:

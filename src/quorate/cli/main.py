@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from quorate.cli import audit, config, init, replay, run, runs
+from quorate.cli import audit, bench, config, init, replay, run, runs
 from quorate.cli.options import Json
 from quorate.cli.output import INTERNAL, INTERRUPTED, USAGE, fail, say, tell
 from quorate.core.errors import QuorateError
@@ -52,6 +52,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 app.add_typer(runs.app, name="runs")
 app.command()(init.init)
+app.command()(bench.bench)
 
 
 @app.callback()
@@ -135,10 +136,6 @@ def invoke(arguments: list[str]) -> int:
         if debug:
             _traceback()
         return fail(error.line(), error.exit_code, as_json=as_json)
-    except RuntimeError as error:
-        if "home directory" not in str(error):  # what pathlib says of a user without one
-            return _internal(error, debug=debug, as_json=as_json)
-        return fail("you have no home folder (set QUORATE_HOME to one)", USAGE, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback
         return _internal(error, debug=debug, as_json=as_json)
 

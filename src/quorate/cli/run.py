@@ -19,14 +19,10 @@ if TYPE_CHECKING:
 
     from quorate.app.compose import Plan
     from quorate.app.load import Request
-    from quorate.core.account import Account
-    from quorate.core.effects import AnyEffect
-    from quorate.core.events import AnyEvent
-    from quorate.core.ports import Clock, Observer
+    from quorate.core.ports import Observer
     from quorate.kernel.session import Session
 
 INTERRUPTED = "interrupted by a person"
-NAP_NS = 200_000_000
 
 
 def register(app: typer.Typer) -> None:
@@ -137,7 +133,7 @@ def execute(request: Request, journal: Path | None, *, live_view: bool, as_json:
     log = structlog.get_logger("quorate.run")
     plan, notes = load_plan(request)
     log.info("run", mode=plan.opened.mode, recipe=plan.recipe.name, instruments=list(plan.instruments))
-    with interruptible(request.speed) as started, watching(plan, live_view) as observers:
+    with interruptible() as started, watching(plan, live_view) as observers:
         outcome = perform(
             plan, plan.opened.mode, journal=journal, observers=observers, notes=notes, started=started
         )
@@ -154,57 +150,16 @@ def execute(request: Request, journal: Path | None, *, live_view: bool, as_json:
     return outcome.exit_code
 
 
-class Brake:
-    """An observer that stops its session, once pulled, with an instant: there a replay can stop too."""
-
-    def __init__(self, session: Session) -> None:
-        from quorate.core.events import InstantClosed
-
-        self._session, self._end = session, InstantClosed
-        self.pulled = False
-
-    def saw(self, event: AnyEvent, effects: list[AnyEffect], account: Account) -> None:
-        """After each event."""
-        if self.pulled and type(event) is self._end:
-            self._session.stop(INTERRUPTED)
-
-
-class BrakedClock:
-    """A paced clock that waits in short steps, and no longer once the brake is pulled."""
-
-    def __init__(self, clock: Clock, brake: Brake, speed: float) -> None:
-        self._clock, self._brake = clock, brake
-        self._step = int(speed * NAP_NS)
-        self._now = 0
-
-    def now(self) -> int:
-        """The tape's instant now."""
-        return max(self._now, self._clock.now())
-
-    def advance(self, at: int) -> None:
-        """Wait until the wall has caught up with ``at``, or somebody wants to stop."""
-        while self._now and not self._brake.pulled and self._clock.now() + self._step < at:
-            self._clock.advance(self._clock.now() + self._step)
-        if not self._brake.pulled:
-            self._clock.advance(at)
-        self._now = max(self._now, at)
-
-
 @contextmanager
-def interruptible(speed: float | None = None) -> Iterator[Callable[[Session], None]]:
+def interruptible() -> Iterator[Callable[[Session], None]]:
     """Gives what `perform` calls when the session stands: from then on Ctrl-C ends it with the instant it is
-    at, the journal closed and the result said. A second Ctrl-C does not wait. ``speed``: of a paced tape.
+    at, the journal closed and the result said. A second Ctrl-C does not wait.
     """
     before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def started(session: Session) -> None:
-        brake = Brake(session)
-        session.observers = (*session.observers, brake)
-        if speed:
-            session.clock = BrakedClock(session.clock, brake, speed)
-
         def stop(number: int, frame: FrameType | None) -> None:
-            brake.pulled = True
+            session.stop(INTERRUPTED)
             signal.signal(number, before[number])
 
         for number in before:

@@ -27,6 +27,10 @@ class Clock(Protocol):
         """Move to ``at``: at once when simulated, by waiting when paced."""
         ...
 
+    def release(self) -> None:
+        """Wait for nothing any more: the session is ending."""
+        ...
+
 
 class Source(Protocol):
     """A source of events in order of ``at``."""

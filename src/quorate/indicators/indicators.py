@@ -53,7 +53,7 @@ class Indicators:
             self._own_values.update(zip(columns, values, strict=True))
 
     def reader(self) -> tuple[Mapping[str, int], Callable[[int], float], Mapping[str, float]]:
-        """(slots by column, value by slot, values of Python columns): for whoever reads values in a hot loop."""
+        """(slots by column, value by slot, values of Python columns): for those who read in a hot loop."""
         return self._slots, self._panel.value, self._own_values
 
     def value(self, column: str) -> float:

@@ -9,6 +9,7 @@ from quorate.core.canon import spell
 from quorate.core.effects import AnyEffect, Ask, Cancel
 from quorate.core.errors import InvariantError, JournalError, QuorateError
 from quorate.core.events import MARKET_EVENTS, AnyEvent, InstantClosed
+from quorate.core.instant import NEVER
 from quorate.core.order import ApprovedOrder
 from quorate.core.ports import Clock, Council, Feed, Journal, Observer, Operator, Venue
 from quorate.core.record import BLOCK, CLOSED, OPENED, Closed, Opened
@@ -49,25 +50,28 @@ class Session:
         self.events = 0
         self.at = 0
         self._in_blocks = False
+        self._within = False  # an instant, some of its market events being still to come
         self._stopped = ""
 
     def stop(self, reason: str) -> None:
-        """Ask the session to end after the event it is at; safe to call from a signal handler."""
+        """Ask the session to end with the instant it is at, waiting for no other; signal handlers may."""
         self._stopped = reason
+        self.clock.release()
 
-    def run(self, opened: Opened, *, ending: Closed | None = None) -> Closed:
+    def run(self, opened: Opened, *, ending: Closed | None = None, until: int = NEVER) -> Closed:
         """From the opening record to the closing one. Raises what went wrong after closing the journal.
 
-        ``ending`` is how a recorded run ended: a replay ends for the same reason.
+        ``ending`` is how a recorded run ended: a replay ends for the same reason, ``until`` the same instant.
         """
         self._record(0, OPENED, opened)
         reason, complete = "the feed ended", True
         try:
             for event in Agenda(self.feed, (self.venue, self.council, self.operator)):
-                self.step(event)
-                if self._stopped:
+                self.clock.advance(event.at)
+                if event.at > until or (self._stopped and not self._within):
                     reason, complete = self._stopped, False
                     break
+                self.step(event)
         except JournalError:
             self.journal.close()
             raise
@@ -81,7 +85,6 @@ class Session:
     def step(self, event: AnyEvent) -> list[AnyEffect]:
         """One event through the desk, recorded before and after, its effects sent."""
         self.at = event.at
-        self.clock.advance(event.at)
         self._take(event)
         effects = self.desk.on(event, self.journal.next_number)
         for effect in effects:
@@ -94,9 +97,11 @@ class Session:
         """Record an input; bulk market data by its block, once, before the block's first event."""
         kind = type(event)
         if kind is InstantClosed:
+            self._within = False
             return
         self.events += 1
         if kind in _MARKET:
+            self._within = True
             block = self.feed.block()
             if block is not None:
                 ref, content = block
