@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quorate.core.account import Account
+from quorate.core.decision import Decision, Stance
 from quorate.core.effects import AnyEffect, BreakerMoved, Silenced, Tell, Vetoed
 from quorate.core.errors import InvariantError
 from quorate.core.events import AnyEvent, Bar, Breaker, Fill, InstantClosed
@@ -16,6 +17,8 @@ from quorate.execution.execution import Execution
 from quorate.market.market import Market
 from quorate.portfolio.portfolio import Portfolio
 from quorate.shield.shield import Shield
+
+NO_SIZE = "less than one lot, or its volatility is not known yet"
 
 
 class Desk:
@@ -62,7 +65,7 @@ class Desk:
         decision = self.decide.on(event, signals, view)
         if decision is not None:
             effects.append(decision)
-            orders += self.portfolio.on(decision, self.account, view)
+            orders += self._size(decision, view, effects)
         for child in self.execution.due(orders, view):
             self._review(child, view, number, effects)
         if halts(effects[reviewed:]):  # a rule failed in review: what is held and asked for goes too
@@ -86,6 +89,17 @@ class Desk:
                 signals = [signal for signal in signals if signal.agent != agent.name]
                 effects.append(Silenced(event.at, agent.name, f"{type(error).__name__}: {error}"))
         return signals
+
+    def _size(self, decision: Decision, view: View, effects: list[AnyEffect]) -> list[Order]:
+        """Orders for the decision; a stance that comes to no order is no stance, and that is told."""
+        orders = self.portfolio.on(decision, self.account, view)
+        entered = {order.instrument for order in orders if order.role is Role.ENTRY}
+        for target in decision.targets:
+            stands = self.account.lots(target.instrument) * target.stance > 0
+            if target.stance is not Stance.FLAT and target.instrument not in entered and not stands:
+                self.decide.stand_down(target.instrument)
+                effects.append(Tell(decision.at, "no order", f"{target.instrument}: {NO_SIZE}"))
+        return orders
 
     def _stand_down(self, event: AnyEvent, effects: list[AnyEffect], view: View) -> list[Order]:
         """When the breaker has just halted, or an entry fills after it did: cancel and close."""
