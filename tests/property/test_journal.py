@@ -31,6 +31,7 @@ BLOCK_RECORDS = [record.number for record in HONEST if record.kind == "block"]
 
 Check = Callable[[Path], Verification]
 Rng = random.Random
+seeds = st.integers(min_value=0, max_value=2**64).map(Rng)  # repeatable: a red run is red again
 # An alteration changes the rows in place and answers the lowest record number it touched, None when it only
 # touched what no record names.
 Alteration = Callable[[sqlite3.Connection, Rng], int | None]
@@ -177,10 +178,13 @@ def delete(connection: sqlite3.Connection, rng: Rng) -> int:
 
 def swap(columns: tuple[str, ...]) -> Alteration:
     def alter(connection: sqlite3.Connection, rng: Rng) -> int:
-        a, b = sorted(rng.sample(range(RECORDS), 2))
         names = ", ".join(columns)
         row = f"SELECT {names} FROM records WHERE number = ?"
-        one, other = (connection.execute(row, (number,)).fetchone() for number in (a, b))
+        one = other = a = b = None
+        while one == other:  # records of one instant share their stamp: swapping it alters nothing
+            a, b = sorted(rng.sample(range(RECORDS), 2))
+            one, other = (connection.execute(row, (number,)).fetchone() for number in (a, b))
+        assert a is not None
         sets = ", ".join(f"{name} = ?" for name in columns)
         connection.execute(f"UPDATE records SET {sets} WHERE number = ?", (*other, a))
         connection.execute(f"UPDATE records SET {sets} WHERE number = ?", (*one, b))
@@ -243,7 +247,7 @@ def hold(bench: Bench, alteration: Alteration, check: Check, examples: int = EXA
         max_examples=examples, database=None, deadline=None, phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(st.randoms(use_true_random=True))
+    @given(seeds)
     def alter(rng: Rng) -> None:
         touched = bench.write(alteration, rng)
         found = check(bench.path)
@@ -357,7 +361,7 @@ def damage(data: bytes, rng: Rng) -> bytes:
 
 
 @settings(max_examples=600, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-@given(rng=st.randoms(use_true_random=True))
+@given(rng=seeds)
 def test_a_damaged_file_never_crashes_and_never_passes_with_other_values(bench: Bench, rng: Rng) -> None:
     data = damage(bench.honest, rng)
     bench.path.write_bytes(data)
