@@ -122,9 +122,9 @@ def test_verify_and_replay_say_yes_and_no(desk: Path, capsys: pytest.CaptureFixt
     assert replayed["head_digest"] == result["head_digest"] and replayed["records"] == found["records"]
     code, other, _ = run(capsys, "replay", "j.db", "--override", "agents.momentum.fast=7")
     assert code == 1 and not other["identical"]
-    assert other["first_divergence"]["kind"] == "decision"
-    assert other["first_divergence"]["recorded"].startswith("decision ")
-    assert other["first_divergence"]["replayed"] != other["first_divergence"]["recorded"]
+    assert other["divergence"]["kind"] == "decision"
+    assert other["divergence"]["recorded"].startswith("decision ")
+    assert other["divergence"]["replayed"] != other["divergence"]["recorded"]
 
 
 def test_a_tampered_journal_is_found_by_verify_and_by_replay(
@@ -139,7 +139,7 @@ def test_a_tampered_journal_is_found_by_verify_and_by_replay(
     assert code == 1 and not found["ok"] and found["first_bad"] is not None
     code, replayed, _ = run(capsys, "replay", "j.db")
     assert code == 1 and not replayed["identical"]
-    assert replayed["first_divergence"]["number"] == found["first_bad"]
+    assert replayed["first_divergence"] == found["first_bad"]
 
 
 def test_init_works_at_once_and_never_writes_over(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import sqrt, tanh
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from quorate.core.roles import View
 from quorate.core.signal import Signal
 
 
-class Momentum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Momentum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """The gap between a fast and a slow EMA, divided by the noise of ``slow`` bars, squashed.
 
     ``fast``, ``slow``: bars. ``gain``: how steeply the gap becomes belief. ``reach``: the most it moves the
@@ -32,11 +33,14 @@ class Momentum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Two EMAs and the volatility over the slow window."""
         return (f"ema:{self.fast}", f"ema:{self.slow}", f"volatility:{self.slow}")
 
+    @cached_property
+    def _columns(self) -> tuple[str, str, str]:
+        return f"ema_{self.fast}", f"ema_{self.slow}", f"volatility_{self.slow}"
+
     def hear(self, view: View, instrument: str) -> Signal | None:
         """None until the slow window is full or while nothing moves."""
-        fast = view.feature(instrument, f"ema_{self.fast}")
-        slow = view.feature(instrument, f"ema_{self.slow}")
-        noise = view.feature(instrument, f"volatility_{self.slow}") * sqrt(self.slow)
+        fast, slow, noise = [view.feature(instrument, column) for column in self._columns]
+        noise *= sqrt(self.slow)
         if not noise > 0.0 or slow != slow:
             return None
         gap = (fast / slow - 1.0) / noise

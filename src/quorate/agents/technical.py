@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +13,7 @@ from quorate.core.roles import View
 from quorate.core.signal import Signal
 
 
-class Technical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Technical(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """RSI, MACD, Bollinger and ADX as one voice.
 
     Trend voices (MACD histogram against volatility, DI balance) count with ADX/50, turning voices (RSI,
@@ -40,17 +41,22 @@ class Technical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             f"atr:{self.adx}",
         )
 
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
+        # Put together once: this is read at every bar.
+        macd, band = f"macd_{self.fast}_{self.slow}_{self.signal}", f"bollinger_{self.bollinger}_2"
+        adx = f"adx_{self.adx}"
+        return (
+            f"rsi_{self.rsi}", f"{macd}_hist", adx, f"{adx}_plus_di", f"{adx}_minus_di",
+            f"{band}_upper", f"{band}_lower", f"{band}_middle", f"atr_{self.adx}",
+        )  # fmt: skip
+
     def hear(self, view: View, instrument: str) -> Signal | None:
         """None until every indicator is warm."""
-        rsi = view.feature(instrument, f"rsi_{self.rsi}")
-        histogram = view.feature(instrument, f"macd_{self.fast}_{self.slow}_{self.signal}_hist")
-        adx = view.feature(instrument, f"adx_{self.adx}")
-        up = view.feature(instrument, f"adx_{self.adx}_plus_di")
-        down = view.feature(instrument, f"adx_{self.adx}_minus_di")
-        band = f"bollinger_{self.bollinger}_2"
-        upper, lower = view.feature(instrument, f"{band}_upper"), view.feature(instrument, f"{band}_lower")
-        middle = view.feature(instrument, f"{band}_middle")
-        atr = view.feature(instrument, f"atr_{self.adx}")
+        feature = view.feature
+        rsi, histogram, adx, up, down, upper, lower, middle, atr = [
+            feature(instrument, column) for column in self._columns
+        ]
         close = view.close(instrument)
         total = rsi + histogram + adx + up + down + upper + atr
         if total != total or upper <= lower or atr <= 0.0 or up + down <= 0.0:

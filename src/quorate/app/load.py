@@ -105,7 +105,7 @@ def _series(request: Request, registry: Registry) -> tuple[list[Series], list[st
         if colon and name in registry.names("feeds"):
             read = registry.build("feeds", name, {}).read(settings)
             series.extend(replace(each, trust=max(each.trust, PLUGIN_TRUST)) for each in read)
-            notes.append(f"data: feed {name}, given '{settings}'; only the plugin vouches for it")
+            notes.append(f"data: feed {name}, given '{settings}'; a plugin's word counts up to trust level C")
         else:
             paths.append(text)
     given = [parse_instrument(text) for text in request.instruments]

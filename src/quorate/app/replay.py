@@ -35,7 +35,8 @@ class Replayed(msgspec.Struct, frozen=True):
     identical: bool
     head_digest: str
     records: int
-    first_divergence: Divergence | None
+    first_divergence: int | None
+    divergence: Divergence | None
     partial: bool = False
 
 
@@ -133,7 +134,8 @@ def replay_reader(
         identical=divergence is None,
         head_digest=journal.head.hex(),
         records=recording.count,
-        first_divergence=divergence,
+        first_divergence=None if divergence is None else divergence.number,
+        divergence=divergence,
         partial=closed is None or not closed.complete,
     )
 

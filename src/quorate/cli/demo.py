@@ -152,8 +152,8 @@ def _proof(played: Demo, altered: Tampered | None, line: Tell) -> None:
         return
     if replayed.identical:
         line(f"replay: {replayed.records:,} records, digest equal ({replayed.head_digest})", "bold green")
-    elif replayed.first_divergence is not None:
-        other = replayed.first_divergence
+    elif replayed.divergence is not None:
+        other = replayed.divergence
         line(
             f"replay: DIFFERENT from record {other.number} on: {other.recorded} / {other.replayed}",
             "bold red",

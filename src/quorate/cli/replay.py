@@ -31,19 +31,15 @@ def replay(
         # A journal that cannot be believed is not identical to anything.
         number = getattr(error, "number", None)
         found = {"identical": False, "head_digest": None, "records": None, "partial": None}
-        found["first_divergence"] = {
-            "number": number,
-            "kind": None,
-            "recorded": error.line(),
-            "replayed": None,
-        }
+        found["first_divergence"] = number
+        found["divergence"] = {"number": number, "kind": None, "recorded": error.line(), "replayed": None}
     if json:
         emit(found)
     elif found["identical"]:
         partial = " (a partial journal)" if found["partial"] else ""
         say(f"identical: {found['records']:,} records{partial}, head {found['head_digest']}")
     else:
-        first = found["first_divergence"]
+        first = found["divergence"]
         say(f"not identical: record {first['number']} differs")
         say(f"  recorded: {first['recorded']}")
         say(f"  replayed: {first['replayed']}")

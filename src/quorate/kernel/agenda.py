@@ -42,7 +42,7 @@ class Agenda:
 
     def __init__(self, feed: Feed, others: Sequence[Source]) -> None:
         self._feed = feed
-        self._sources: tuple[Source, ...] = (feed, *others)
+        self._peeks = tuple((source, source.peek) for source in (feed, *others))
         self._open_at: int | None = None
         self._last = -(2**63)
 
@@ -72,8 +72,8 @@ class Agenda:
     def _first(self) -> tuple[Source | None, AnyEvent | None]:
         first: Source | None = None
         head: AnyEvent | None = None
-        for source in self._sources:
-            event = source.peek()
+        for source, peek in self._peeks:
+            event = peek()
             if event is not None and (
                 head is None or event.at < head.at or (event.at == head.at and rank(event) < rank(head))
             ):
