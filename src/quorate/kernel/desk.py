@@ -59,7 +59,7 @@ class Desk:
         effects += self.shield.on(event, view)
         if type(event) is Bar:
             return effects  # nothing is decided inside an instant
-        orders = self._stand_down(event, effects, view)
+        orders = self._stand_down(event, effects, view) if effects or type(event) is Fill else []
         reviewed = len(effects)
         signals = self.hear(event, view, effects)
         decision = self.decide.on(event, signals, view)
@@ -68,7 +68,7 @@ class Desk:
             orders += self._size(decision, view, effects)
         for child in self.execution.due(orders, view):
             self._review(child, view, number, effects)
-        if halts(effects[reviewed:]):  # a rule failed in review: what is held and asked for goes too
+        if len(effects) > reviewed and halts(effects[reviewed:]):  # a rule failed in review: what is held and asked for goes too
             for child in self.execution.due(self._leave(event.at, effects, view), view):
                 self._review(child, view, number, effects)
         return effects
