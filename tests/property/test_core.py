@@ -176,6 +176,27 @@ def test_a_fill_that_turns_a_position_is_refused() -> None:
         account.on(fill(2, ES, Side.SELL, 2, 16_000, 0))
 
 
+def test_a_report_in_another_unit_never_reaches_the_books() -> None:
+    """A fee in BNB is no fee in USD, and a bound in lots of another instrument bounds nothing."""
+    account, honest = Account(Money.of(10**6, "USD"), BOTH), fill(1, ES, Side.BUY, 1, 16_000, 225)
+    replaced = msgspec.structs.replace
+    for report in (
+        replaced(honest, fee=Money(225, "BNB")),
+        replaced(honest, price=BTC.price(16_000)),
+        replaced(honest, quantity=BTC.quantity(1)),
+        replaced(honest, best=BTC.price(16_000)),
+        replaced(honest, worst=BTC.price(16_000)),
+        events.Charged(1, "ES", Money(1, "BNB"), "borrow"),
+        events.Rolled(1, "ES", ES.price(1), ES.price(2), Money(1, "BNB")),
+        events.Settled(1, Money(10**14, "BNB"), {}),
+    ):
+        with pytest.raises(UnitError):
+            account.on(report)
+    assert (account.equity_e8, account.fees_e8, account.charges_e8) == (10**14, 0, 0)
+    account.on(honest)
+    assert account.fees_e8 == 225
+
+
 def test_a_roll_is_never_profit() -> None:
     account = Account(Money.of(10**6, "USD"), BOTH)
     account.on(fill(1, ES, Side.BUY, 2, 16_000, 0))

@@ -87,11 +87,11 @@ def test_nobody_waits_for_the_next_bar_of_a_paced_tape(
 
 
 def test_the_check_above_catches_a_stop_within_an_instant(data: tuple[str, ...]) -> None:
-    """Planted defect: a session that forgets it is between two bars of one instant."""
+    """Planted defect: a session that forgets which instant it is at, between two bars of one."""
 
     def forget(session: Session) -> None:
         session.stop("at once")
-        session._within = False
+        session.at -= 1
 
     outcome, replayed = stopped(data, forget)
     assert outcome.result["events"] % 2 == 1

@@ -101,6 +101,13 @@ def test_a_crypto_lot_is_worth_about_one(price: float, lot: str) -> None:
     assert derive(guess_file("BTCUSDT", ""), table(price, price)).instrument.lot == Decimal(lot)
 
 
+def test_what_is_assumed_does_not_depend_on_what_comes_later() -> None:
+    for name in ("BTCUSDT", "NQ"):
+        whole, early = table(100.0, 101.0, 4_000.0, 5_001.0), table(100.0, 101.0)
+        guess = guess_file(name, "")
+        assert derive(guess, whole).instrument == derive(guess, early).instrument
+
+
 def test_defaults_by_kind_are_said() -> None:
     nq = derive(guess_file("NQ", ""), table(4000.25, 4000.5))
     assert (
@@ -217,6 +224,17 @@ def test_mids_off_a_given_tick_are_rounded() -> None:
     derived = derive(guess_file("X", ""), mids, given)
     series = to_series(mids, derived.instrument, MINUTE, SOURCE, derived=derived.tick_found)
     assert series.close.tolist() == [2, 4] and series.spread.tolist() == [1, 1]
+
+
+def test_a_small_volume_never_rounds_to_none_and_a_column_of_zeros_is_unknown() -> None:
+    # Tick volumes of currency pairs are far below a lot of 1,000; indices come with zeros throughout.
+    for volume, wanted in (([57.0, 0.0, 4_000.0], [1, 0, 4]), ([0.0, 0.0, 0.0], [-1, -1, -1])):
+        bars = table(1.1, 1.2, 1.3, volume=np.array(volume))
+        derived = derive(guess_file("EURUSD", ""), bars)
+        series = to_series(bars, derived.instrument, MINUTE, SOURCE, derived=True)
+        assert derived.instrument.lot == 1_000
+        assert series.volume.tolist() == wanted
+        assert ("volume is 0 in every bar: taken as unknown" in series.notes) == (wanted[0] < 0)
 
 
 def test_a_price_that_rounds_to_nothing_is_refused() -> None:

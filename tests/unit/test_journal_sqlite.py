@@ -83,6 +83,7 @@ def test_a_full_disk_loses_nothing_that_was_flushed(tmp_path: Path, batch: int) 
     journal.close()
     found = verify_file(path, allow_partial=True)
     assert found.ok and found.records >= flushed, found.why
+    assert (journal.next_number, journal.head.hex()) == (found.records, found.head_digest)
 
 
 LIMITED = """
@@ -275,6 +276,16 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
             assert not verify_file(path).ok, length
         except InputError:
             assert length < 4096
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"more", bytes(4096)])
+def test_what_is_appended_to_the_file_is_found(tmp_path: Path, tail: bytes) -> None:
+    path = closed(tmp_path / "j.db")
+    with path.open("ab") as file:
+        file.write(tail)
+    found = verify_file(path)
+    assert not found.ok
+    assert f"{len(tail)} bytes follow its last page" in found.why
 
 
 def test_the_damaged_place_is_named(tmp_path: Path) -> None:

@@ -11,18 +11,21 @@ import msgspec
 import pytest
 
 from quorate.adapters.journals.memory import MemoryJournal
-from quorate.adapters.journals.sqlite import SqliteJournal, verify_file
+from quorate.adapters.journals.sqlite import SqliteJournal, open_journal, verify_file
 from quorate.app import compose
 from quorate.app.compose import build_desk, build_session
+from quorate.app.recipe import Named
 from quorate.app.replay import replay as replay_file
+from quorate.app.replay import replay_reader
 from quorate.app.run import run_session
 from quorate.audit.audit import verify
+from quorate.core.canon import read
 from quorate.core.effects import AnyEffect
-from quorate.core.errors import JournalError, SealError
-from quorate.core.events import AnyEvent, Breaker, Halt
+from quorate.core.errors import InvariantError, JournalError, SealError
+from quorate.core.events import AnyEvent, Breaker, Fill, Halt, InstantClosed
 from quorate.core.instrument import Instrument
 from quorate.core.order import Answer, ApprovedOrder, Finding, Order, Role
-from quorate.core.record import Record
+from quorate.core.record import Closed, Record
 from quorate.core.roles import ShieldState, View
 from quorate.core.signal import Signal
 from quorate.kernel.desk import Desk
@@ -250,6 +253,58 @@ def test_a_session_that_is_stopped_leaves_a_journal_that_verifies_and_replays(tm
     replayed = replay_file(path)
     assert replayed.identical
     assert replayed.partial
+
+
+@pytest.mark.parametrize("nth", [0, 1, 7])
+def test_a_session_stopped_between_a_report_and_its_bar_ends_with_the_instant(nth: int) -> None:
+    """Reports rank before the bars of their instant: ending there would cut the instant in two."""
+
+    class StopsAtFill:
+        session: Any = None
+        fills = 0
+        last: AnyEvent | None = None
+
+        def saw(self, event: AnyEvent, effects: list[AnyEffect], account: Any) -> None:
+            self.last = event
+            if isinstance(event, Fill):
+                self.fills += 1
+                if self.fills == nth + 1:
+                    self.session.stop("interrupted by a person")
+
+    made, journal, watcher = plan([tape()]), MemoryJournal(), StopsAtFill()
+    watcher.session = build_session(made, "backtest", journal, (watcher,))
+    closed = watcher.session.run(made.opened)
+    assert (closed.complete, closed.reason) == (False, "interrupted by a person")
+    assert isinstance(watcher.last, InstantClosed)
+    replayed = replay_reader(journal)
+    assert replayed.identical, replayed.divergence
+    assert replayed.partial
+
+
+class Breaks:
+    """An allocator and a tactic with a defect: no chair that can be silenced."""
+
+    name: ClassVar[str] = "breaks"
+
+    def weigh(self, view: View, instruments: Sequence[str]) -> dict[str, float]:
+        raise ZeroDivisionError("a defect of a plugin")
+
+    def children(self, order: Order, view: View) -> Sequence[Order]:
+        raise ZeroDivisionError("a defect of a plugin")
+
+
+@pytest.mark.parametrize("chair", ["allocator", "tactic"])
+def test_whatever_is_raised_in_the_desk_the_journal_is_closed_and_says_it(chair: str, tmp_path: Any) -> None:
+    made = plan([tape()])
+    made.registry._found[f"{chair}s"]["breaks"] = Breaks
+    recipe = msgspec.structs.replace(made.recipe, **{chair: Named("breaks")})
+    path = tmp_path / "journal.db"
+    with pytest.raises(InvariantError, match="ZeroDivisionError: a defect of a plugin"):
+        run_session(replace(made, recipe=recipe), "backtest", SqliteJournal(path, durable=False))
+    assert verify_file(path).ok
+    with open_journal(path) as reader:
+        closed = read(Closed, list(reader.records())[-1].payload)
+    assert (closed.complete, closed.reason) == (False, "ZeroDivisionError: a defect of a plugin")
 
 
 def test_effects_name_their_records() -> None:

@@ -83,6 +83,38 @@ def test_an_order_that_arrives_after_the_bar_waits_for_the_next() -> None:
     assert desk.fills[0].price.count == 10_100
 
 
+@pytest.mark.parametrize(
+    ("side", "found"), [("sell", (10_100, 10_025, 9_900)), ("buy", (9_900, 10_025, 10_100))]
+)
+def test_an_order_sent_in_mid_bar_does_not_get_the_open_that_was_past(
+    side: str, found: tuple[int, int, int]
+) -> None:
+    desk = Desk(PLAIN, costs=FREE)
+    begin, desk.at = desk.at, desk.at + MINUTE // 2  # a person halts, or another market's bar closes
+    desk.send("x", side, 1)
+    desk.step(Bar(begin + MINUTE, "PLAIN", begin, 10_000, 10_100, 9_900, 10_050))
+    assert prices(desk.fills[0]) == found  # half way from 10,000 to 10,050; anything the bar saw is possible
+    assert desk.fills[0].filled_at == begin + MINUTE // 2
+
+
+def test_a_stop_may_come_before_an_exit_sent_in_mid_bar() -> None:
+    desk = Desk(PLAIN, costs=FREE)
+    long(desk, stop=9_900)
+    begin, desk.at = desk.at, desk.at + MINUTE // 2
+    desk.send("x", "sell", 10, role=Role.EXIT)
+    desk.step(Bar(begin + MINUTE, "PLAIN", begin, 10_000, 10_000, 9_850, 9_990))
+    assert [(fill.order, fill.price.count) for fill in desk.fills[1:]] == [("e/stop", 9_900)]
+    assert desk.lots() == 0
+
+
+def test_a_bar_that_moved_without_volume_is_no_frozen_price() -> None:
+    desk = Desk(PLAIN)
+    long(desk, stop=9_900)
+    desk.bar(10_000, volume=0)
+    desk.bar(10_000, 10_000, 9_850, 9_950, volume=0)
+    assert [fill.price.count for fill in desk.fills[1:]] == [9_900]
+
+
 @pytest.mark.parametrize(("volume", "filled"), [(0, 0), (-1, 1), (5, 1)])
 def test_a_frozen_price_fills_nothing(volume: int, filled: int) -> None:
     desk = Desk(PLAIN)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from quorate.core.effects import AnyEffect, BreakerMoved
 from quorate.core.errors import VenueError
 from quorate.core.events import AnyEvent, Breaker, Human, Resume
-from quorate.core.instant import spell_span
+from quorate.core.instant import NEVER, spell_span
 
 AUTOMATIC = "backtest-operator"
 
@@ -16,17 +16,20 @@ AUTOMATIC = "backtest-operator"
 class AutomaticOperator:
     """Resumes a stopped desk after a stated cool-down, so that a backtest sees the rest of its data.
 
-    Backtests only: each halt is counted and shown. It counts calls in the run's own time.
+    Backtests only: each halt is counted and shown. It counts calls in the run's own time. Nobody resumes
+    after ``until``, when the data end: a desk that is halted then has ended halted.
     """
 
-    def __init__(self, cool_down: int) -> None:
-        self._cool_down = cool_down
+    def __init__(self, cool_down: int, until: int = NEVER) -> None:
+        self._cool_down, self._until = cool_down, until
         self._due: deque[Resume] = deque()
 
     def tell(self, effect: AnyEffect) -> None:
         """On a breaker going down, plan one resume; a second fall before it moves the plan."""
         if isinstance(effect, BreakerMoved) and effect.after is not Breaker.NORMAL:
             self._due.clear()
+            if effect.at + self._cool_down > self._until:
+                return
             reason = f"automatic, {spell_span(self._cool_down)} after {effect.rule}"
             self._due.append(Resume(effect.at + self._cool_down, (AUTOMATIC,), reason))
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from quorate.adapters.feeds.blocks import flatten
+from quorate.adapters.feeds.blocks import flatten, refer, unpack
 from quorate.core.canon import read
 from quorate.core.effects import AnyEffect, Ask, Cancel
-from quorate.core.errors import JournalError
+from quorate.core.errors import TamperError
 from quorate.core.events import MARKET_EVENTS, REPORTS, AnyEvent, Deliberated, Halt, Resume
 from quorate.core.events import Approval as ApprovalEvent
 from quorate.core.order import ApprovedOrder
@@ -35,7 +35,7 @@ Turn = Callable[[], int]
 class Recording:
     """All inputs of a journal with their record numbers, sorted by the door they came in through.
 
-    Raises JournalError for a record that cannot be read back as what it says it is.
+    Raises TamperError for a record that cannot be read back as what it says it is.
     """
 
     def __init__(self, reader: JournalReader) -> None:
@@ -72,7 +72,8 @@ class Recording:
                     if kind in kinds:
                         place.append((record.number, read(kinds[kind], record.payload)))
         except msgspec.MsgspecError as error:
-            raise JournalError(f"record {record.number} is no {kind}: {error}") from error
+            what = f"record {record.number} is no {kind}: {error}"
+            raise TamperError(what, number=record.number) from error
 
 
 class RecordedEvents:
@@ -94,7 +95,10 @@ class RecordedEvents:
 
 
 class RecordedFeed:
-    """The market of a recorded run: blocks decoded as they are needed, or single events."""
+    """The market of a recorded run: blocks decoded as they are needed, or single events.
+
+    What a block's record says is made anew out of its content, so that a false record is found.
+    """
 
     def __init__(self, recording: Recording, turn: Turn) -> None:
         self._reader = recording.reader
@@ -109,7 +113,7 @@ class RecordedFeed:
             ref = self._refs.popleft()
             content = self._reader.block(ref.block)
             self._events.extend(flatten(content)[0])
-            self._fresh = (ref, content)
+            self._fresh = (refer(ref.block, unpack(content), content), content)
 
     def announce(self) -> None:
         """Everything that was seen first then is in the recording."""

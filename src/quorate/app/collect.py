@@ -74,6 +74,10 @@ class Collector:
         elif isinstance(effect, Silenced):
             self.silenced.append(effect)
 
+    def held(self, instrument: str) -> int:
+        """Signed lots held now."""
+        return 0 if self._account is None else self._account.lots(instrument)
+
     @property
     def orders_digest(self) -> str:
         """SHA-256 over every approved order and fill, in order: equal orders, equal digest, in any mode."""

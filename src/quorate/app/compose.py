@@ -25,11 +25,12 @@ from quorate.adapters.recorded import (
     RecordedVenue,
     Recording,
 )
-from quorate.app.recipe import Recipe, rulebook_of
+from quorate.app.recipe import Recipe
 from quorate.app.registry import Registry
 from quorate.core.account import Account
 from quorate.core.canon import CANON_VERSION
-from quorate.core.errors import ConfigError
+from quorate.core.errors import ConfigError, InvariantError, TamperError
+from quorate.core.instant import SECOND
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.ports import Clock, Council, Feed, Journal, Observer, Operator, Venue
@@ -113,7 +114,9 @@ PLUGS: dict[str, Plugs] = {
         clock=lambda plan: SimulatedClock(),
         market=_simulated_market,
         council=lambda plan, journal: EmptyCouncil(),
-        operator=lambda plan, journal: AutomaticOperator(plan.recipe.operator.cool_down_ns),
+        operator=lambda plan, journal: AutomaticOperator(
+            plan.recipe.operator.cool_down_ns, max(int(each.at[-1]) for each in plan.series)
+        ),
     ),
     "paper": Plugs(
         clock=lambda plan: PacedClock(plan.speed) if plan.speed else SimulatedClock(),
@@ -156,15 +159,16 @@ def plan_run(
                 f"{each.instrument.id} is in {each.instrument.currency}, the account in {cash.scale}",
                 todo="one currency a run for now",
             )
+    if recipe.costs.latency_ns > rulebook.approval_ttl_s * SECOND:
+        raise ConfigError(
+            f"a latency of {recipe.costs.latency} outlives every approval ({rulebook.approval_ttl_s} s): "
+            "no order would ever arrive",
+            where="costs.latency",
+            todo="lower it, or raise the rulebook's approval_ttl_s",
+        )
     opened = Opened(
-        canon=CANON_VERSION,
+        **_stated(recipe, rulebook, registry, [each.instrument for each in ordered], cash),
         product=f"quorate {version('quorate')}",
-        mode=recipe.mode,
-        seed=recipe.seed,
-        recipe=msgspec.to_builtins(recipe),
-        rulebook=msgspec.to_builtins(rulebook, str_keys=True),
-        instruments=tuple(msgspec.to_builtins(each.instrument) for each in ordered),
-        cash=(cash.count, cash.scale),
         interval=ordered[0].interval,
         data=tuple(
             {
@@ -175,19 +179,44 @@ def plan_run(
             }
             for each in ordered
         ),
-        policy=_shield(rulebook, recipe, registry, Account(cash, {}), {}, Mint(bytes(KEY_BYTES))).policy,
         trust_level=max([SUSPECT_TRUST] * suspect + [each.trust for each in ordered]),
         plugins=tuple(sorted(registry.sources)),
     )
     return Plan(opened, recipe, rulebook, registry, ordered, **more)
 
 
-def plan_replay(recording: Recording, recipe: Recipe, registry: Registry) -> Plan:
-    """The plan that runs a recorded journal again, by its own record 0 or by a recipe that differs."""
-    opened = recording.opened
-    if opened is None:
-        raise ConfigError("the journal has no opening record")
-    return Plan(opened, recipe, rulebook_of(opened.rulebook, "record 0"), registry, recording=recording)
+def plan_replay(
+    recording: Recording, opened: Opened, recipe: Recipe, rulebook: Rulebook, registry: Registry
+) -> Plan:
+    """The plan that runs a recorded journal again, by its own record 0 or by a desk that differs.
+
+    What record 0 says of the desk is stated anew by the desk that is built, so that a false record 0 is
+    found. Raises TamperError where its instruments and cash make no account.
+    """
+    cash = Money(*opened.cash)
+    try:
+        instruments = msgspec.convert(opened.instruments, tuple[Instrument, ...], strict=False)
+        Account(cash, {each.id: each for each in instruments})
+    except (msgspec.ValidationError, InvariantError) as error:
+        raise TamperError(f"record 0 makes no account: {error}", number=0) from error
+    stated = _stated(recipe, rulebook, registry, instruments, cash)
+    return Plan(msgspec.structs.replace(opened, **stated), recipe, rulebook, registry, recording=recording)
+
+
+def _stated(
+    recipe: Recipe, rulebook: Rulebook, registry: Registry, instruments: Sequence[Instrument], cash: Money
+) -> dict[str, Any]:
+    """The fields of record 0 that follow from what the desk is built of."""
+    return {
+        "canon": CANON_VERSION,
+        "mode": recipe.mode,
+        "seed": recipe.seed,
+        "recipe": msgspec.to_builtins(recipe),
+        "rulebook": msgspec.to_builtins(rulebook, str_keys=True),
+        "instruments": tuple(msgspec.to_builtins(each) for each in instruments),
+        "cash": (cash.count, cash.scale),
+        "policy": _shield(rulebook, recipe, registry, Account(cash, {}), {}, Mint(bytes(KEY_BYTES))).policy,
+    }
 
 
 def build_desk(plan: Plan, mint: Mint) -> Desk:
@@ -199,7 +228,7 @@ def build_desk(plan: Plan, mint: Mint) -> Desk:
     allocator = registry.build("allocators", recipe.allocator.name, recipe.allocator.settings)
     tactic = registry.build("tactics", recipe.tactic.name, recipe.tactic.settings)
     portfolio = Portfolio(recipe.sizing, allocator)
-    needs = [name for agent in agents for name in agent.features()]
+    needs = [name for agent in agents for name in _features(agent)]
     needs += portfolio.features()
     needs += getattr(allocator, "features", tuple)()
     plugins = {name: registry.get("indicators", name) for name in registry.names("indicators")}
@@ -212,6 +241,18 @@ def build_desk(plan: Plan, mint: Mint) -> Desk:
         execution=Execution(account, tactic),
         shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint, plan.opened.trust_level),
     )
+
+
+def _features(agent: Agent) -> list[str]:
+    """The columns an agent wants to see. Raises ConfigError for a plugin that cannot say."""
+    try:
+        names = list(agent.features())
+    except Exception as error:
+        what = f"cannot say its features: {type(error).__name__}: {error}"
+        raise ConfigError(what, where=f"agents.{agent.name}", todo="quorate doctor FILE says more") from error
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError("features() must give names", where=f"agents.{agent.name}", todo="as in ema:20")
+    return names
 
 
 def _shield(

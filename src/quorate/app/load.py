@@ -20,7 +20,7 @@ from quorate.app.registry import Registry
 from quorate.app.run import default_cash, parse_cash
 from quorate.core.errors import ConfigError, InputError
 from quorate.core.events import Halt, Human, Resume
-from quorate.core.instant import NEVER, parse_instant, spell_span
+from quorate.core.instant import NEVER, parse_instant, spell_instant, spell_span
 
 PLUGIN_TRUST = "C"
 
@@ -65,6 +65,7 @@ def load_plan(request: Request) -> tuple[Plan, list[str]]:
     notes = [*config.notes, *notes]
     series = _wanted(series, config, notes, strict=bool(request.data))
     series = _between(series, request, notes)
+    _refuse_old(series)
     if request.cash is None:
         cash, why = default_cash(series)
         notes.append(why)
@@ -153,12 +154,21 @@ def _other_interval(series: Sequence[Series], config: Config) -> str:
 def _between(series: list[Series], request: Request, notes: list[str]) -> list[Series]:
     if request.first is None and request.end is None:
         return series
-    first = parse_instant(request.first) if request.first is not None else 0
+    first = parse_instant(request.first) if request.first is not None else -NEVER
     end = parse_instant(request.end) if request.end is not None else NEVER
     if first >= end:
         raise InputError(f"{request.first} is not before {request.end}", where="--from, --to")
     notes.append(f"bars that open from {request.first or 'the first'} to before {request.end or 'the end'}")
     return [each.between(first, end) for each in series]
+
+
+def _refuse_old(series: Sequence[Series]) -> None:
+    """Instants are counted from 1970 on. Raises InputError for bars that open before."""
+    for each in series:
+        if each.start[0] < 0:
+            opens = spell_instant(int(each.start[0]))
+            what = f"the bars of {each.instrument.id} begin at {opens}, and instants here begin in 1970"
+            raise InputError(what, where=each.source.name, todo="add --from 1970-01-01")
 
 
 def read_acts(path: Path) -> list[Human]:
@@ -182,7 +192,7 @@ class _Act(msgspec.Struct, forbid_unknown_fields=True):
 def _act(line: str, where: str) -> Human:
     try:
         act: Any = msgspec.convert(json.loads(line), _Act)
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         todo = 'write {"at": "2024-01-05T10:00:00Z", "act": "halt", "who": "ann"}'
         raise InputError(f"is no act: {error}", where=where, todo=todo) from error
     who = [act.who] if isinstance(act.who, str) else act.who

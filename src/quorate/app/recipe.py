@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -60,7 +60,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     about: str = ""
     mode: str = "backtest"
-    seed: int = 1
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 1
     rulebook: str = "balanced"
     agents: dict[str, dict[str, Any]] = {}
     decide: DecideSettings = DecideSettings()

@@ -103,7 +103,7 @@ def load_file(path: Path) -> list[tuple[str, Any]]:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"does not load: {type(error).__name__}: {error}", where=str(path)) from error
     found = [
         (chair, value)

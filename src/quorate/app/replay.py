@@ -12,12 +12,19 @@ from quorate.adapters.journals.memory import MemoryJournal
 from quorate.adapters.journals.sqlite import open_journal
 from quorate.adapters.recorded import Recording
 from quorate.app.compose import build_session, plan_replay
-from quorate.app.recipe import override, recipe_of
+from quorate.app.config import LIMITS
+from quorate.app.recipe import Recipe, override, recipe_of, rulebook_of
 from quorate.app.registry import Registry
-from quorate.core.errors import InputError, JournalError, QuorateError
+from quorate.core.errors import InputError, JournalError, QuorateError, TamperError
 from quorate.core.instant import NEVER
 from quorate.core.ports import JournalReader, Observer
 from quorate.core.record import OPENED, Opened, Record
+from quorate.shield.rulebook import Rulebook
+
+_SHOWN = 400  # bytes of a payload that are shown
+_LIMIT = f"write {LIMITS}.losses.hour_share=0.01"
+# What a replay runs again; the rest of a recipe speaks of doors whose answers are in the journal.
+RUN_AGAIN = ("agents", "decide", "sizing", "allocator", "tactic", "rules")
 
 
 class Divergence(msgspec.Struct, frozen=True):
@@ -40,15 +47,15 @@ class Replayed(msgspec.Struct, frozen=True):
     partial: bool = False
 
 
-class _DivergedError(Exception):
-    """Ends a replay at once: no QuorateError, after which a session would write its closing record."""
+class _Diverged(BaseException):
+    """Ends a replay at once: no Exception, after which a session would write its closing record."""
 
     def __init__(self, divergence: Divergence) -> None:
         self.divergence = divergence
         super().__init__(f"record {divergence.number} differs")
 
 
-class _ExhaustedError(Exception):
+class _Exhausted(BaseException):
     """Ends the replay of a journal that was never closed: all that it holds came out the same."""
 
 
@@ -62,18 +69,19 @@ class ComparedJournal(MemoryJournal):
         self._by_payload = by_payload
 
     def append(self, at: int, kind: str, payload: bytes) -> Record:
-        """Append and compare: with the recorded digest, or by payload alone when record 0 was overridden."""
+        """Append and compare: every column, or all but the digests when record 0 was overridden."""
         told = next(self._recorded, None)
         if told is None and not self._closed_one:
-            raise _ExhaustedError
+            raise _Exhausted
         record = super().append(at, kind, payload)
         if told is None:
-            raise _DivergedError(Divergence(record.number, kind, "(the journal ends here)", _brief(record)))
-        same = (told.kind, told.at, told.payload) == (record.kind, record.at, record.payload)
-        if kind != OPENED or not self._by_payload:
-            same = same and (self._by_payload or told.digest == record.digest)
-            if not same:
-                raise _DivergedError(Divergence(record.number, told.kind, _brief(told), _brief(record)))
+            raise _Diverged(Divergence(record.number, kind, "(the journal ends here)", _brief(record)))
+        if self._by_payload:
+            same = kind == told.kind == OPENED or _content(told) == _content(record)
+        else:
+            same = told == record
+        if not same:
+            raise _Diverged(Divergence(record.number, told.kind, *_side_by_side(told, record)))
         return record
 
     def rest(self) -> Record | None:
@@ -107,22 +115,19 @@ def replay_reader(
     recording = Recording(reader)
     opened = recording.opened
     if opened is None:
-        raise InputError("the journal has no opening record")
+        raise TamperError("the journal has no opening record", number=0)
     registry = registry_for(opened, plugins)
-    values: dict[str, Any] = opened.recipe
-    for assignment in overrides:
-        values = override(values, assignment)
-    plan = plan_replay(recording, recipe_of(values, "override" if overrides else "record 0"), registry)
+    plan = plan_replay(recording, opened, *desk_of(opened, overrides), registry)
     closed = recording.closed
     journal = ComparedJournal(reader.records(), by_payload=bool(overrides), closed=closed is not None)
     session = build_session(plan, "replay", journal, observers)
     until = NEVER if closed is None or closed.complete else recording.closed_at
     divergence: Divergence | None = None
     try:
-        session.run(opened, ending=closed, until=until)
-    except _DivergedError as diverged:
+        session.run(plan.opened, ending=closed, until=until)
+    except _Diverged as diverged:
         divergence = diverged.divergence
-    except _ExhaustedError:
+    except _Exhausted:
         pass
     except JournalError:
         raise
@@ -140,6 +145,30 @@ def replay_reader(
     )
 
 
+def desk_of(opened: Opened, overrides: Sequence[str]) -> tuple[Recipe, Rulebook]:
+    """The recipe and the rulebook of record 0, changed. Raises InputError for a change that a replay cannot
+    tell the effect of.
+    """
+    values: dict[str, Any] = opened.recipe
+    limits: dict[str, Any] = opened.rulebook
+    for assignment in overrides:
+        section = assignment.partition("=")[0].partition(".")[0].strip()
+        if section == LIMITS:
+            limits = override({LIMITS: limits}, assignment)[LIMITS]
+            if not isinstance(limits, dict):
+                raise InputError(f"'{assignment}' names no limit", where="--override", todo=_LIMIT)
+        elif section in RUN_AGAIN or section not in values:
+            values = override(values, assignment)
+        else:
+            raise InputError(
+                f"'{section}' is not run again: a replay takes its effects from the journal",
+                where="--override",
+                todo=f"change {', '.join(RUN_AGAIN)} or {LIMITS}, or start a run with --set {assignment}",
+            )
+    where = "override" if overrides else "record 0"
+    return recipe_of(values, where), rulebook_of(limits, where)
+
+
 def registry_for(opened: Opened, plugins: Sequence[Path]) -> Registry:
     """A registry with the very plugin files the run was made with. Raises InputError when one differs."""
     registry = Registry(plugins)
@@ -153,5 +182,31 @@ def registry_for(opened: Opened, plugins: Sequence[Path]) -> Registry:
     return registry
 
 
-def _brief(record: Record) -> str:
-    return f"{record.kind} {record.payload.decode('utf-8', 'replace')[:400]}"
+def _content(record: Record) -> tuple[int, int, str, bytes]:
+    return record.number, record.at, record.kind, record.payload
+
+
+def _side_by_side(told: Record, record: Record) -> tuple[str, str]:
+    """Both in brief, from shortly before they part; where the payloads agree, the columns that do not."""
+    if (told.kind, told.payload) != (record.kind, record.payload):
+        common = _common(told.payload, record.payload) if told.kind == record.kind else 0
+        return _brief(told, common), _brief(record, common)
+    names = [name for name in told.__struct_fields__ if getattr(told, name) != getattr(record, name)]
+    return _columns(told, names), _columns(record, names)
+
+
+def _common(one: bytes, other: bytes) -> int:
+    parts = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(parts, min(len(one), len(other)))
+
+
+def _columns(record: Record, names: Sequence[str]) -> str:
+    values = {name: getattr(record, name) for name in names}
+    shown = [f"{name} {value.hex() if type(value) is bytes else value}" for name, value in values.items()]
+    return f"{record.kind}: {', '.join(shown)}"
+
+
+def _brief(record: Record, common: int = 0) -> str:
+    first = max(0, common - _SHOWN // 2)
+    text = record.payload[first : first + _SHOWN].decode("utf-8", "replace")
+    return f"{record.kind} {'…' if first else ''}{text}"

@@ -18,7 +18,7 @@ from quorate.adapters.journals.sqlite import SqliteJournal
 from quorate.analysis.analysis import Analysis, analyse
 from quorate.analysis.result import Closes
 from quorate.app.collect import Collector
-from quorate.app.compose import Plan, build_session
+from quorate.app.compose import SUSPECT_TRUST, Plan, build_session
 from quorate.app.home import new_run
 from quorate.core.errors import InputError, JournalError, QuorateError
 from quorate.core.events import Breaker
@@ -30,6 +30,7 @@ from quorate.kernel.session import Session
 
 CASH_LOTS = 20
 CASH_FLOOR = 100_000
+CASH_MAX = 10**10  # equity in 1e-8 units stays within 64 bits, with room to grow ninefold
 HALTED_EXIT = 3
 INTERRUPTED_EXIT = 130
 
@@ -53,6 +54,9 @@ def default_cash(series: Sequence[Series]) -> tuple[Money, str]:
     floor = Money.of(CASH_FLOOR, currency)
     if needed > floor:
         whole = Money.of(int(needed.decimal()) + 1, currency)
+        if whole > Money.of(CASH_MAX, currency):
+            what = f"{CASH_LOTS} times one lot's notional is {whole}, and books hold {CASH_MAX:,} at most"
+            raise InputError(what, where="cash", todo="give a smaller lot: --instrument ID,lot=0.001")
         return whole, f"cash {whole}: {CASH_LOTS} times one lot's notional"
     return floor, f"cash {floor}: the default floor"
 
@@ -65,6 +69,8 @@ def parse_cash(text: str, currency: str) -> Money:
         raise InputError(f"'{text}' is not an amount", where="--cash", todo="write 250000") from error
     if cash.count <= 0:
         raise InputError(f"{cash} is not above zero", where="--cash")
+    if cash > Money.of(CASH_MAX, currency):
+        raise InputError(f"'{text}' is too much", where="--cash", todo=f"books hold {CASH_MAX:,} at most")
     return cash
 
 
@@ -103,8 +109,14 @@ def perform(
     halted = bool(error) or (closed is not None and closed.breaker == Breaker.HALTED)
     complete = closed is not None and closed.complete
     result = result_of(plan, mode, collector, analysis, run_id, path, store.head.hex())
+    frozen, stale = ended_early(plan.series, collector)
+    frozen += bankrupt(collector)
+    if stale:
+        result["trust_level"] = min(result["trust_level"], SUSPECT_TRUST, key=_trust)
     result |= {
-        "notes": list(dict.fromkeys([*notes, *(note for each in plan.series for note in each.notes)])),
+        "notes": list(
+            dict.fromkeys([*frozen, *notes, *(note for each in plan.series for note in each.notes)])
+        ),
         "partial": not complete,
         "ended": error or (closed.reason if closed is not None else ""),
         "halted": halted,
@@ -121,6 +133,37 @@ def perform(
         _keep(folder, result)
     exit_code = HALTED_EXIT if halted else 0 if complete else INTERRUPTED_EXIT
     return Outcome(result, exit_code, collector, analysis, error)
+
+
+def ended_early(series: Sequence[Series], collector: Collector) -> tuple[list[str], bool]:
+    """(a note for each instrument whose bars ended before the run did, whether one of them is still held).
+
+    What is held there is worth its last price to the end: no bar comes that an exit or its stop could meet.
+    """
+    end = int(collector.stats().curve.at[-1]) if collector.bars else 0
+    notes, stale = [], False
+    for each in series:
+        name, last = each.instrument.id, int(each.at[-1])
+        if last >= end:
+            continue
+        lots = collector.held(name)
+        note = f"{name}: its bars end at {spell_instant(last)}, the run at {spell_instant(end)}"
+        if lots:
+            stale = True
+            size = each.instrument.show_quantity(lots)
+            note += f"; a position of {size} stands at the last price since, and no stop or exit can work"
+        notes.append(note)
+    return notes, stale
+
+
+def bankrupt(collector: Collector) -> list[str]:
+    """A note when equity was ever gone: a real venue liquidates before that, the simulated one does not."""
+    curve = collector.stats().curve
+    gone = np.flatnonzero(curve.equity <= 0)
+    if not gone.size:
+        return []
+    when = spell_instant(int(curve.at[gone[0]]))
+    return [f"equity was gone at {when}: nobody is liquidated here, and no figure after that means anything"]
 
 
 def _begin(

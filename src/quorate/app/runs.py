@@ -19,6 +19,10 @@ OUTPUTS = (
     "head_digest", "orders_digest", "events", "decisions", "orders", "fills", "vetoes", "halts",
     "trust_level", "partial", "halted", "ended",
 )  # fmt: skip
+# What every result has, however its run ended.
+_SHAPE: dict[str, type] = {
+    "run_id": str, "data": list, "instruments": list, "metrics": dict, "config": dict, "limits": dict,
+}  # fmt: skip
 _TREES = ("config", "limits", "metrics")
 
 
@@ -56,8 +60,10 @@ def _load(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}", where=str(path)) from error
-    if not isinstance(result, dict):
+    if not isinstance(result, dict) or not all(isinstance(result.get(key), _SHAPE[key]) for key in _SHAPE):
         raise InputError("is not the result of a run", where=str(path))
+    if not all(isinstance(each, dict) for each in result["data"]):
+        raise InputError("is not the result of a run: its data are not", where=str(path))
     return result
 
 

@@ -45,12 +45,12 @@ def check(promise: str, trial: Callable[[], None]) -> Check:
     """The trial's answer. Whatever a plugin raises is an answer too, never our failure."""
     try:
         trial()
-    except Exception as error:  # noqa: BLE001 - see above
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
         return Check(promise, False, why(error))
     return Check(promise, True)
 
 
-def why(error: Exception) -> str:
+def why(error: BaseException) -> str:
     """What a broken promise or an error of the plugin's own says, in one line."""
     if isinstance(error, Broken):
         return str(error)

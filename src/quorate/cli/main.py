@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import typer
 
 from quorate.cli import audit, bench, config, init, replay, run, runs
 from quorate.cli.options import Json
-from quorate.cli.output import INTERNAL, INTERRUPTED, USAGE, fail, say, tell
+from quorate.cli.output import INTERNAL, INTERRUPTED, USAGE, fail, kept_for_json, open_streams, say, tell
 from quorate.core.errors import QuorateError
 
 # Flags that may stand anywhere; the value is how much they tell.
@@ -100,12 +100,16 @@ def demo(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console that lacks a sign shows another, and works on
-            stream.reconfigure(errors="replace")
+    open_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
-    sys.exit(invoke(sys.argv[1:] if arguments is None else list(arguments)))
+    code = invoke(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        sys.stdout.flush()
+    except OSError:  # it was told; Python would tell it again at its end, with an exit code of its own
+        sys.stdout = None
+        code = code or USAGE
+    sys.exit(code)
 
 
 def invoke(arguments: list[str]) -> int:
@@ -118,7 +122,8 @@ def invoke(arguments: list[str]) -> int:
             from quorate.app.logs import configure, secrets_given
 
             configure(loud, secrets_given(Path()))
-        answer = app(words, prog_name="quorate", standalone_mode=False)
+        with kept_for_json(as_json and "--help" not in words):
+            answer = app(words, prog_name="quorate", standalone_mode=False)
         sys.stdout.flush()
         return answer if isinstance(answer, int) else 0
     except TYPER_ERROR as error:
@@ -140,7 +145,12 @@ def invoke(arguments: list[str]) -> int:
         if debug:
             _traceback()
         return fail(error.line(), error.exit_code, as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback
+    except OSError as error:
+        if debug:
+            _traceback()
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return fail(f"{where}the system refuses: {error.strerror or error}", USAGE, as_json=as_json)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a person never sees a traceback
         return _internal(error, debug=debug, as_json=as_json)
 
 
@@ -156,7 +166,7 @@ def _usage(error: Exception) -> str:
     return f"{message.rstrip('.')} (see `{command} --help`)"
 
 
-def _internal(error: Exception, *, debug: bool, as_json: bool) -> int:
+def _internal(error: BaseException, *, debug: bool, as_json: bool) -> int:
     """A defect: one line, and the traceback in the log."""
     from quorate.app.logs import configure, log_file, secrets_given
 

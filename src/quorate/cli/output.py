@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any, TextIO
 
 USAGE = 2
 INTERNAL = 4
 INTERRUPTED = 130
 
 
+_answers: list[TextIO] = []  # stdout, while it is kept for the one JSON object
+
+
+@contextmanager
+def kept_for_json(wanted: bool) -> Iterator[None]:
+    """Within, stdout takes the JSON object only: what anybody else prints, such as a plugin, is on stderr."""
+    if not wanted:
+        yield
+        return
+    _answers.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _answers.pop()
+
+
+def open_streams() -> None:
+    """Make stdout and stderr streams that can be written to, even where the shell closed them."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console that lacks a sign shows another, and works on
+
+
 def emit(value: Mapping[str, Any]) -> None:
     """The one JSON object of a command; what is undefined is null."""
-    sys.stdout.write(json.dumps(plain(value), allow_nan=False, ensure_ascii=False) + "\n")
+    stream = _answers[-1] if _answers else sys.stdout
+    stream.write(json.dumps(plain(value), allow_nan=False, ensure_ascii=False) + "\n")
+    stream.flush()
 
 
 def plain(value: Any) -> Any:
@@ -42,9 +74,11 @@ def tell(line: str) -> None:
 def fail(line: str, code: int, *, as_json: bool) -> int:
     """Say what went wrong in one line, as JSON too when that was asked for; returns the exit code."""
     line = " ".join(line.split())
-    tell(f"quorate: {line}")
+    with suppress(OSError):  # where nobody can be told, the exit code still says it
+        tell(f"quorate: {line}")
     if as_json:
-        emit({"error": line, "exit_code": code})
+        with suppress(OSError):
+            emit({"error": line, "exit_code": code})
     return code
 
 

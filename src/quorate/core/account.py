@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quorate.core.errors import InvariantError
+from quorate.core.errors import InvariantError, UnitError
 from quorate.core.events import AnyEvent, Bar, Charged, Fill, Roll, Rolled, Settled, TradeClosed
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money, divide_half_even
@@ -104,8 +104,9 @@ class Account:
         if isinstance(event, Rolled):
             self._roll(event)
         elif isinstance(event, Charged):
-            self.cash_e8 -= event.amount.count
-            self.charges_e8 += event.amount.count
+            charge = self._own(event.amount)
+            self.cash_e8 -= charge
+            self.charges_e8 += charge
         elif isinstance(event, Roll):
             self.positions[event.instrument].mark = event.new
         elif isinstance(event, Settled):
@@ -115,11 +116,12 @@ class Account:
     def _fill(self, fill: Fill) -> TradeClosed | None:
         position = self.positions[fill.instrument]
         instrument = position.instrument
-        instrument.check(fill.price)
-        instrument.check(fill.quantity)
+        for unit in (fill.price, fill.quantity, fill.best, fill.worst):
+            instrument.check(unit)
+        fee = self._own(fill.fee)
         self.fills += 1
-        self.fees_e8 += fill.fee.count
-        self.cash_e8 -= fill.fee.count
+        self.fees_e8 += fee
+        self.cash_e8 -= fee
         signed = fill.quantity.count * fill.side.sign
         before = position.lots
         if before and (before > 0) != (signed > 0) and abs(signed) > abs(before):
@@ -129,7 +131,7 @@ class Account:
         opens = before == 0 or (before > 0) == (signed > 0)
         if before == 0:
             position._open_trade(fill.filled_at, self.decisions.get(fill.order, fill.order))
-        position.fees_e8 += fill.fee.count
+        position.fees_e8 += fee
         unrealised = position.worth_e8 - position.cost_e8
         paid = instrument.worth_e8(fill.price.count, signed)
         if opens:
@@ -176,7 +178,7 @@ class Account:
 
     def _roll(self, event: Rolled) -> None:
         """Closed in one contract at ``old``, opened in the next at ``new``: cost moves with the price."""
-        position = self.positions[event.instrument]
+        position, fee = self.positions[event.instrument], self._own(event.fee)
         shift = position.instrument.worth_e8(event.new.count, position.lots) - position.instrument.worth_e8(
             event.old.count, position.lots
         )
@@ -185,9 +187,9 @@ class Account:
         position.mark = event.new.count
         position.worth_e8 = position.instrument.worth_e8(position.mark, position.lots)
         self._unrealised_e8 += position.worth_e8 - position.cost_e8 - unrealised
-        position.fees_e8 += event.fee.count
-        self.fees_e8 += event.fee.count
-        self.cash_e8 -= event.fee.count
+        position.fees_e8 += fee
+        self.fees_e8 += fee
+        self.cash_e8 -= fee
 
     def _reconcile(self, event: Settled) -> None:
         """The venue's ledger is the second witness; a difference is a defect, and the desk halts."""
@@ -197,6 +199,13 @@ class Account:
                     f"{name}: the desk holds {position.lots} lots, the venue {event.positions.get(name, 0)}"
                 )
         cost = sum(position.cost_e8 for position in self.positions.values())
-        if event.cash.count + cost != self.cash_e8:
-            said = Money(event.cash.count + cost, self.currency).decimal()
+        told = self._own(event.cash) + cost
+        if told != self.cash_e8:
+            said = Money(told, self.currency).decimal()
             raise InvariantError(f"the desk's cash is {self.cash.decimal()}, the venue's ledger says {said}")
+
+    def _own(self, amount: Money) -> int:
+        """The 1e-8 of an amount in the account's currency. Raises UnitError for one in another."""
+        if amount.scale != self.currency:
+            raise UnitError(f"{amount} cannot meet an account in {self.currency}")
+        return amount.count

@@ -13,6 +13,8 @@ from quorate.core.errors import ConfigError, UnitError
 from quorate.core.instant import DAY, HOUR, YEAR
 from quorate.core.money import E8, Money, Notional, Price, Quantity, divide_half_even, divide_up
 
+BPS = 10_000
+
 
 class Kind(enum.StrEnum):
     """What the thing is; it decides defaults, never the arithmetic."""
@@ -86,6 +88,9 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
                 raise ConfigError(
                     f"{name} must not be negative, but is {value}", where=f"instrument {self.id}"
                 )
+        if self.spread_bps >= BPS or self.max_lots < 0:
+            what = "spread_bps must be below 10000 and max_lots not negative"
+            raise ConfigError(what, where=f"instrument {self.id}")
         if self.calendar not in CALENDARS:
             raise ConfigError(
                 f"unknown calendar '{self.calendar}'",

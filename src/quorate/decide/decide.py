@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, isfinite, log
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from quorate.core.canon import probability, spell
 from quorate.core.decision import Decision, Stance, Target, Vote
@@ -25,13 +27,13 @@ class DecideSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strongly a better Brier score is heard.
     """
 
-    quorum: int = 2
-    agree: int = 2
-    confidence: float = 0.55
-    leave: float = 0.46
-    memory: float = 2_000.0
-    prior: float = 400.0
-    sharpness: float = 100.0
+    quorum: Annotated[int, Meta(ge=1)] = 2
+    agree: Annotated[int, Meta(ge=1)] = 2
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0.55
+    leave: Annotated[float, Meta(ge=0, le=1)] = 0.46
+    memory: Annotated[float, Meta(ge=1, le=1e9)] = 2_000.0
+    prior: Annotated[float, Meta(ge=1, le=1e9)] = 400.0
+    sharpness: Annotated[float, Meta(ge=0, le=1e6)] = 100.0
 
 
 class Decide:

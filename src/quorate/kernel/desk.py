@@ -84,7 +84,7 @@ class Desk:
                     signal = agent.hear(view, instrument)
                     if signal is not None:
                         signals.append(checked(signal, agent.name, instrument, event.at))
-            except Exception as error:  # noqa: BLE001 - any failure of an agent silences that agent, visibly
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure silences the agent, visibly
                 self.agents.remove(agent)
                 signals = [signal for signal in signals if signal.agent != agent.name]
                 effects.append(Silenced(event.at, agent.name, f"{type(error).__name__}: {error}"))
@@ -102,14 +102,18 @@ class Desk:
         return orders
 
     def _stand_down(self, event: AnyEvent, effects: list[AnyEffect], view: View) -> list[Order]:
-        """When the breaker has just halted, or an entry fills after it did: cancel and close."""
+        """The breaker has just fallen: cancel entries. When it has halted, or one fills since: close too."""
         late_fill = (
             isinstance(event, Fill) and event.role is Role.ENTRY and self.shield.breaker is Breaker.HALTED
         )
-        return self._leave(event.at, effects, view) if halts(effects) or late_fill else []
+        if halts(effects) or late_fill:
+            return self._leave(event.at, effects, view)
+        if any(isinstance(each, BreakerMoved) and each.after is Breaker.REDUCING for each in effects):
+            self._leave(event.at, effects, view, "reducing")  # what is held may stay
+        return []
 
-    def _leave(self, at: int, effects: list[AnyEffect], view: View) -> list[Order]:
-        cancels, exits = self.execution.stand_down(at, view, "halt")
+    def _leave(self, at: int, effects: list[AnyEffect], view: View, why: str = "halt") -> list[Order]:
+        cancels, exits = self.execution.stand_down(at, view, why)
         for cancel in cancels:
             refusal = self.shield.may_cancel(cancel)
             effects.append(cancel if refusal is None else Tell(at, "cancel refused", refusal))

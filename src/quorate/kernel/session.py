@@ -50,7 +50,6 @@ class Session:
         self.events = 0
         self.at = 0
         self._in_blocks = False
-        self._within = False  # an instant, some of its market events being still to come
         self._stopped = ""
 
     def stop(self, reason: str) -> None:
@@ -61,14 +60,15 @@ class Session:
     def run(self, opened: Opened, *, ending: Closed | None = None, until: int = NEVER) -> Closed:
         """From the opening record to the closing one. Raises what went wrong after closing the journal.
 
-        ``ending`` is how a recorded run ended: a replay ends for the same reason, ``until`` the same instant.
+        ``ending`` is how a recorded run ended: where a person stopped it, a replay ends for the same reason
+        after the same instant, ``until``. What came to its end by itself must do so again.
         """
         self._record(0, OPENED, opened)
         reason, complete = "the feed ended", True
         try:
             for event in Agenda(self.feed, (self.venue, self.council, self.operator)):
                 self.clock.advance(event.at)
-                if event.at > until or (self._stopped and not self._within):
+                if event.at > until or (self._stopped and event.at > self.at):
                     reason, complete = self._stopped, False
                     break
                 self.step(event)
@@ -78,8 +78,12 @@ class Session:
         except QuorateError as error:
             self._finish(f"{type(error).__name__}: {error}", complete=False)
             raise
-        if ending is not None:
-            reason, complete = ending.reason, ending.complete
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"  # a defect, of a plugin maybe: it closes like the rest
+            self._finish(what, complete=False)
+            raise InvariantError(what) from error
+        if ending is not None and not ending.complete:
+            reason, complete = ending.reason, False
         return self._finish(reason, complete=complete)
 
     def step(self, event: AnyEvent) -> list[AnyEffect]:
@@ -97,11 +101,9 @@ class Session:
         """Record an input; bulk market data by its block, once, before the block's first event."""
         kind = type(event)
         if kind is InstantClosed:
-            self._within = False
             return
         self.events += 1
         if kind in _MARKET:
-            self._within = True
             block = self.feed.block()
             if block is not None:
                 ref, content = block

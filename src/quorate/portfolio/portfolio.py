@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from quorate.core.account import Account
 from quorate.core.decision import Decision, Stance, Target
@@ -27,14 +29,14 @@ class SizingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share of the price.
     """
 
-    volatility_target: float = 0.10
-    cap: float = 0.15
-    window: int = 96
-    hold: int = 48
-    stop: float = 1.5
-    reward: float = 2.0
-    stop_min: float = 0.002
-    stop_max: float = 0.08
+    volatility_target: Annotated[float, Meta(gt=0, le=10)] = 0.10
+    cap: Annotated[float, Meta(gt=0, le=10)] = 0.15
+    window: Annotated[int, Meta(ge=2, le=100_000)] = 96
+    hold: Annotated[int, Meta(ge=1, le=100_000)] = 48
+    stop: Annotated[float, Meta(gt=0, le=100)] = 1.5
+    reward: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    stop_min: Annotated[float, Meta(gt=0, lt=1)] = 0.002
+    stop_max: Annotated[float, Meta(gt=0, lt=1)] = 0.08
 
 
 class Portfolio:

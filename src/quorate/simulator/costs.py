@@ -40,6 +40,7 @@ class Offer(NamedTuple):
     """What one bar offers, in fine ticks; ``fine`` of them are a tick.
 
     ``half``: half the spread. ``slip``: slippage on one tick of price. ``late``: what the way there costs.
+    ``prompt``: an instant in ns; an order that arrives by then meets the open, one later the bar's midst.
     """
 
     bar: Bar
@@ -51,6 +52,7 @@ class Offer(NamedTuple):
     half: int
     slip: int
     late: int
+    prompt: int
 
 
 class Friction:
@@ -85,6 +87,7 @@ class Friction:
             half,
             self._slip,
             -(-late // (2 * interval)),
+            bar.start + (self._latency_ns if self._latency_ns < interval else 0),
         )
 
 

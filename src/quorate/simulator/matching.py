@@ -109,20 +109,38 @@ def whole(offer: Offer) -> Path:
 def meet(order: Working, offer: Offer, path: Path) -> Outcome | None:
     """What becomes of an order on a path; None when the path does not reach it.
 
-    Market: the start. Stop: at its trigger, or at the start when that is beyond it, with slippage. Limit: at
-    its price, or at the start when that is better; as maker when it rested before.
+    Market: the start, or the midst of the bar when it arrived there. Stop: at its trigger, or at the start
+    when that is beyond it, with slippage. Limit: at its price, or at the start when that is better; as maker
+    when it rested before.
     """
     sign, fine, half = order.sign, offer.fine, offer.half
     start = sign * path.start + half
     if order.type is OrderType.LIMIT:
         return _meet_limit(order, offer, path, start)
     if order.type is OrderType.MARKET:
+        if order.arrival > offer.prompt:
+            return _midst(order, offer) if path == whole(offer) else None
         return _pay(order, offer, start, abs(offer.bar.open) * offer.slip, offer.late)
     trigger = sign * order.price * fine
     farthest = sign * (path.high if sign > 0 else path.low) + half
     if farthest < trigger:
         return None
     return _pay(order, offer, max(trigger, start), abs(order.price) * offer.slip, 0)
+
+
+def _midst(order: Working, offer: Offer) -> Outcome:
+    """A market order sent while the bar was under way: its open was past, and the price at an instant within
+    it is not known. Likely on the line from open to close; at best and worst the bar's own extremes.
+    """
+    sign, fine, bar = order.sign, offer.fine, offer.bar
+    line = offer.open + (offer.close - offer.open) * (order.arrival - bar.start) // (bar.at - bar.start)
+    taken = _pay(order, offer, sign * line + offer.half, abs(line) // fine * offer.slip, 0)
+    if offer.high == offer.low:
+        return taken
+    best, worst = sorted((sign * offer.low, sign * offer.high))
+    return taken._replace(
+        best=sign * -(-(best + offer.half) // fine), worst=sign * -(-(worst + offer.half) // fine)
+    )
 
 
 def _meet_limit(order: Working, offer: Offer, path: Path, start: int) -> Outcome | None:

@@ -151,7 +151,7 @@ class Simulator:
                 raise VenueError(f"{bar.instrument} is not traded here", where="simulator")
             if market.day != day:
                 self._charge(market, day)
-            if market.book and bar.volume:  # no volume: a frozen price, nothing trades
+            if market.book and (bar.volume or bar.high > bar.low):  # else a frozen price: nothing trades
                 meetings += self._meetings(market, bar)
         if meetings:
             self._match(meetings)

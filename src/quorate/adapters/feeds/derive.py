@@ -48,6 +48,7 @@ _COSTS: dict[Kind, dict[str, str]] = {
     Kind.FUTURE: {"commission": "2.25", "slippage_bps": "0.5", "margin": "0.1"},
     Kind.FX: {"spread_bps": "1", "slippage_bps": "0.2", "margin": "0.05"},
 }  # fmt: skip
+_SPREAD_MIN, _SPREAD_MAX = Decimal("0.01"), Decimal(100)  # bps of a future
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
     fields: dict[str, Any] = dict(given.fields) if given else {}
     kind = fields.get("kind", guess.kind)
     name = given.id if given else guess.id
-    middle = float(np.median(table.close))
+    first = float(table.close[0])  # not the median: what comes later must not tell what a lot or a spread is
     notes: list[str] = []
     tick_found = "tick" not in fields
     if tick_found:
@@ -100,7 +101,7 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
         fields["tick"] = tick
         found = f"tick {tick:f} found in the prices"
         notes.append(found if on_grid else f"prices rounded to {tick:f} as they share no tick")
-    assumed = _assume(kind, guess, fields["tick"], middle, table)
+    assumed = _assume(kind, guess, fields["tick"], first, table)
     fields = {"id": name, "kind": kind, "currency": guess.currency, **assumed, **fields}
     instrument = Instrument(**fields)
     said = given.fields if given else {}
@@ -124,18 +125,19 @@ def derive(guess: Guess, table: BarTable, given: Given | None = None) -> Derived
     return Derived(instrument, tick_found, words)
 
 
-def _assume(kind: Kind, guess: Guess, tick: Decimal, middle: float, table: BarTable) -> dict[str, Any]:
-    """Defaults by kind; ``middle`` is the median close."""
+def _assume(kind: Kind, guess: Guess, tick: Decimal, first: float, table: BarTable) -> dict[str, Any]:
+    """Defaults by kind; ``first`` is the first close."""
     assumed: dict[str, Any] = {"lot": Decimal(1), "calendar": _CALENDARS.get(kind, "always")}
     assumed |= {key: Decimal(value) for key, value in _COSTS[kind].items()}
     if kind in (Kind.SPOT, Kind.PERPETUAL):
         # One lot is worth about one unit of the quote currency.
-        assumed["lot"] = _power_of_ten(round(-math.log10(middle)))
+        assumed["lot"] = _power_of_ten(round(-math.log10(first)))
     elif kind is Kind.FX:
         assumed["lot"] = Decimal(1000)
     elif kind is Kind.FUTURE:
         assumed["multiplier"] = Decimal(MULTIPLIERS.get(guess.root, "1"))
-        assumed["spread_bps"] = max(Decimal("0.01"), Decimal(f"{float(tick) / middle * 1e4:.2f}"))
+        spread = Decimal(f"{float(tick) / first * 1e4:.2f}")  # one tick, at the first price
+        assumed["spread_bps"] = min(max(spread, _SPREAD_MIN), _SPREAD_MAX)
     elif table.closes_only:
         # Prices of a panel are mostly adjusted for splits: a fee a share would tax the old ones absurdly.
         assumed |= {"commission": Decimal(0), "taker_bps": Decimal(1), "maker_bps": Decimal(1)}
@@ -162,8 +164,10 @@ def find_tick(*columns: Floats) -> tuple[Decimal, bool]:
 
 
 def _whole(scaled: Floats) -> bool:
-    """True when all values are integers but for the noise that arithmetic on floats leaves."""
-    return bool((np.abs(scaled - np.rint(scaled)) <= np.minimum(1e-6 + 1e-11 * scaled, 1e-3)).all())
+    """True when all values are integers above zero but for the noise that arithmetic on floats leaves."""
+    whole = np.rint(scaled)
+    near = np.abs(scaled - whole) <= np.minimum(1e-6 + 1e-11 * scaled, 1e-3)
+    return bool((near & (whole >= 1)).all())
 
 
 def _largest_step(common: int, decimals: int) -> Decimal:

@@ -6,11 +6,13 @@ import csv
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -40,8 +42,8 @@ class BarFile:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder: paths stay out of journals."""
-        return self.path.name
+        """The file's name without its folder, as text: paths stay out of journals."""
+        return os.fsencode(self.path.name).decode(errors="replace")
 
 
 def read(path: str | Path, *, assume_utc: bool = False) -> BarFile:
@@ -55,11 +57,14 @@ def read(path: str | Path, *, assume_utc: bool = False) -> BarFile:
     suffix = next(
         (known for known in sorted(_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(known)), ""
     )
-    if path.is_dir():
-        raise DataError("this is a folder", where=where, todo="name one file in it")
-    if not suffix:
+    if not suffix and not os.path.isdir(path):  # noqa: PTH112 - Path's own raises on a name too long
         raise DataError("unknown file type", where=where, todo=f"one of {', '.join(_SUFFIXES)}")
     try:
+        kind = path.stat().st_mode
+        if S_ISDIR(kind):
+            raise DataError("this is a folder", where=where, todo="name one file in it")
+        if not S_ISREG(kind):  # a pipe would be waited for, for ever
+            raise DataError("this is no plain file", where=where, todo="save it as one")
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             if not file.tell():

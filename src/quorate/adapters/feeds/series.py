@@ -118,6 +118,9 @@ def to_series(
         what = f"{bar}: a price rounds to no tick of {instrument.tick}"
         raise DataError(what, where=place, todo="give a finer tick")
     none = np.full(len(table.start), -1, np.int64)
+    volume = table.volume
+    if volume is not None and not volume.any():
+        volume, notes = None, (*notes, "volume is 0 in every bar: taken as unknown")
     spread = none
     if table.spread is not None:
         spread = _ticks(table.spread, instrument, "spread", table.start, place, exact=False)
@@ -129,7 +132,7 @@ def to_series(
         high,
         low,
         columns["close"],
-        none if table.volume is None else _lots(table.volume, instrument, place),
+        none if volume is None else _lots(volume, instrument, place),
         spread,
         rolls,
         source,
@@ -174,7 +177,8 @@ def _lots(volume: npt.NDArray[np.float64], instrument: Instrument, place: str) -
         raise DataError(
             f"volume does not fit 64 bits in lots of {instrument.lot}", where=place, todo="give a larger lot"
         )
-    return np.rint(scaled).astype(np.int64)
+    # What traded at all never rounds to nothing: a bar of volume 0 may be taken for a frozen price.
+    return np.maximum(np.rint(scaled), volume > 0).astype(np.int64)
 
 
 def _rolls(table: BarTable, close: Ints, instrument: Instrument) -> Rolls:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quorate.core.errors import DataError
-from quorate.core.instant import DAY, MINUTE, SECOND, spell_instant
+from quorate.core.instant import DAY, MINUTE, NEVER, SECOND, spell_instant
 
 Ints = npt.NDArray[np.int64]
 
@@ -108,6 +108,8 @@ def _integers(cells: Sequence[str], where: str, first_row: int) -> Ints:
             raise DataError(
                 f"row {first_row + index}: '{cell}' is not a time like row 1", where=where, todo=_TODO
             )
+        if int(cell) > NEVER:
+            raise DataError(f"row {first_row + index}: '{cell}' is not a time", where=where, todo=_TODO)
     return np.fromiter(map(int, cells), np.int64, len(cells))
 
 

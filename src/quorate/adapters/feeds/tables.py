@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 # Sources that compute their prices leave noise in the last bits; no real tick is this fine.
 NOISE = 1e-9
 
+# Nothing is quoted beyond these; indicators and 64-bit books would not hold it.
+PRICE_MIN, PRICE_MAX = 1e-18, 1e15
+
 
 @dataclass(frozen=True)
 class BarTable:
@@ -90,6 +93,8 @@ class _Checker:
         """Every price is finite and above zero."""
         self.refuse(~np.isfinite(values), name + " is {}", values)
         self.refuse(values <= 0, name + " is {}: a price must be above zero", values)
+        strange = (values < PRICE_MIN) | (values > PRICE_MAX)
+        self.refuse(strange, name + f" is {{}}: prices go from {PRICE_MIN:g} to {PRICE_MAX:g}", values)
 
     def bars(self, side: str, open_: Floats, high: Floats, low: Floats, close: Floats) -> None:
         """High and low bound the bar."""

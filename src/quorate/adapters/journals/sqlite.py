@@ -41,7 +41,8 @@ class SqliteJournal:
     ``resume`` takes up a partial journal where it stopped, migrated to this version and proved first.
 
     Raises InputError when ``path`` exists already (or, to resume, is no journal), JournalError when it cannot
-    be written or not be believed. After a failed write nothing more is accepted; what was committed stays.
+    be written or not be believed. After a failed write nothing more is accepted; what was committed stays,
+    and ``head`` is its head.
     """
 
     def __init__(self, path: Path, *, durable: bool, batch: int | None = None, resume: bool = False) -> None:
@@ -145,6 +146,8 @@ class SqliteJournal:
         except (sqlite3.Error, OSError) as error:
             failure = _unwritable(self._path, error)
             self._refusal = f"an earlier write failed: {failure.what}"
+            if self._rows:  # back to what is stored: a head that can be verified
+                self._next, self._head = self._rows[0][0], self._rows[0][4]
             raise failure from error
         self._rows.clear()
         self._blocks.clear()
@@ -209,11 +212,20 @@ class SqliteReader:
             raise _unreadable(self._path, error) from error
 
     def check_pages(self) -> None:
-        """SQLite's own check of pages and column types. Raises JournalError with what it finds."""
+        """SQLite's own check of pages and column types, and that nothing follows the last page of a file
+        without a log. Raises JournalError with what it finds.
+        """
         try:
             finding = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            mode, pages, size = (
+                self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("journal_mode", "page_count", "page_size")
+            )
         except _DAMAGE as error:
             raise _unreadable(self._path, error) from error
+        beyond = self._path.stat().st_size - pages * size
+        if finding == "ok" and mode != "wal" and beyond:
+            finding = f"{beyond} bytes follow its last page"
         if finding != "ok":
             raise JournalError(f"the file is damaged: {finding}", where=str(self._path))
 

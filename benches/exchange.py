@@ -1,0 +1,130 @@
+"""The native exchange: what a bar costs with an idle book, with a bracket at work and with trades all along."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from benches.machine import keep, machine
+from quorate.core.events import Bar
+from quorate.core.instant import MINUTE
+from quorate.core.instrument import Instrument, Kind
+from quorate.core.money import Money
+from quorate.core.order import ApprovedOrder, Bracket, Order, OrderType, Role, Side, Verdict
+from quorate.native.exchange import Exchange, Market, Rows
+from quorate.simulator.costs import Costs
+from quorate.simulator.simulator import Simulator
+
+BARS = 1_000_000
+WATCHED = 200_000  # bars one by one through Python
+ORACLE = 50_000
+LEVEL = 6_000_000
+DELAY = 250_000_000
+PERPETUAL = Instrument(
+    "BTC-PERP", Kind.PERPETUAL, "USD", tick=Decimal("0.01"), lot=Decimal("0.00001"), taker_bps=Decimal("4.5"),
+    maker_bps=Decimal("1.5"), spread_bps=Decimal("1"), slippage_bps=Decimal("1.5"),
+    financing_bps_year=Decimal(1095), margin=Decimal("0.1"),
+)  # fmt: skip
+
+
+def walk(count: int, seed: int = 1) -> Rows:
+    """Seeded minute bars round one level, in market rows."""
+    rng = np.random.default_rng(seed)
+    close = LEVEL + rng.integers(-2_000, 2_000, count)
+    rows = np.full((count, len(Market)), -1, np.int64)
+    rows[:, Market.AT] = (np.arange(count) + 1) * MINUTE
+    rows[:, Market.START] = rows[:, Market.AT] - MINUTE
+    rows[:, [Market.KIND, Market.INSTRUMENT]] = 0
+    rows[:, Market.CLOSE] = close
+    rows[:, Market.OPEN] = np.concatenate(([LEVEL], close[:-1]))
+    rows[:, Market.HIGH] = rows[:, [Market.OPEN, Market.CLOSE]].max(1) + rng.integers(0, 500, count)
+    rows[:, Market.LOW] = rows[:, [Market.OPEN, Market.CLOSE]].min(1) - rng.integers(0, 500, count)
+    return rows
+
+
+def exchange(book: str, bars: int) -> Exchange:
+    """An exchange with nothing to do, with a bracket never reached, or with an order for every tenth bar."""
+    made = Exchange([PERPETUAL], 10**17, latency_ns=DELAY)
+    if book == "bracket":
+        made.submit("e", 0, "BTC-PERP", "buy", "market", "entry", 100, stop=LEVEL // 2, target=LEVEL * 2)
+    for number in range(bars // 10 if book == "trading" else 0):
+        side, role = ("buy", "entry") if number % 2 == 0 else ("sell", "exit")
+        made.submit(str(number), number * 10 * MINUTE, "BTC-PERP", side, "market", role, 100)
+    return made
+
+
+def at_once(book: str, rows: Rows) -> tuple[int, float]:
+    """(bars, seconds) in one block without the GIL; orders are sent before."""
+    made = exchange(book, len(rows))
+    began = time.perf_counter()
+    made.run(rows)
+    return len(rows), time.perf_counter() - began
+
+
+def one_by_one(book: str, rows: Rows) -> tuple[int, float]:
+    """(bars, seconds) with a call and an array of reports for every bar; the rows are cut before."""
+    rows = rows[:WATCHED]
+    made, cut = exchange(book, len(rows)), [rows[place : place + 1] for place in range(len(rows))]
+    began = time.perf_counter()
+    for row in cut:
+        made.watch(row)
+    return len(rows), time.perf_counter() - began
+
+
+def oracle(book: str, rows: Rows) -> tuple[int, float]:
+    """(bars, seconds) of the readable Python simulator, for comparison; its events are made before."""
+    rows = rows[:ORACLE]
+    made = Simulator({"BTC-PERP": PERPETUAL}, Money(10**17, "USD"), Costs(latency_ns=DELAY))
+    price, lots = PERPETUAL.price, PERPETUAL.quantity(100)
+    sent = {"bracket": 1, "trading": len(rows) // 10}.get(book, 0)
+    for number in range(sent):
+        side, role = (Side.BUY, Role.ENTRY) if number % 2 == 0 else (Side.SELL, Role.EXIT)
+        legs = Bracket(price(LEVEL // 2), price(LEVEL * 2)) if book == "bracket" else None
+        order = Order(str(number), "", "BTC-PERP", side, OrderType.MARKET, role, lots, price(1), bracket=legs)
+        at = number * 10 * MINUTE
+        made.submit(ApprovedOrder(at, order, Verdict(True, (), ""), "", 2**62, 0))
+    events = [[Bar(row[0], "BTC-PERP", row[3], *row[4:])] for row in rows.tolist()]
+    began = time.perf_counter()
+    for event in events:
+        made.watch(event)
+    return len(rows), time.perf_counter() - began
+
+
+def measure(
+    run: Callable[[str, Rows], tuple[int, float]], book: str, rows: Rows, rounds: int
+) -> dict[str, Any]:
+    """The best and the median of some rounds."""
+    costs = [seconds / bars for bars, seconds in (run(book, rows) for _ in range(rounds))]
+    return {
+        "bars_per_s": round(1 / min(costs)),
+        "ns_per_bar": round(min(costs) * 1e9, 1),
+        "ns_per_bar_median": round(statistics.median(costs) * 1e9, 1),
+    }
+
+
+def main() -> int:
+    """Measure, print JSON, keep benches/results/exchange.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    rows = walk(BARS)
+    ways = {"native, a block": at_once, "native, bar by bar from Python": one_by_one, "python oracle": oracle}
+    found: dict[str, Any] = {
+        way: {book: measure(run, book, rows, rounds) for book in ("idle", "bracket", "trading")}
+        for way, run in ways.items()
+    }
+    keep("exchange", found)
+    sys.stdout.write(json.dumps({"machine": machine(), **found}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

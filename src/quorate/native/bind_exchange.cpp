@@ -1,0 +1,175 @@
+// The Python face of the native exchange: rows in and rows out as int64 matrices, and the words of help().
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+
+#include "exchange.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using namespace quorate::exchange;
+using Rows = nb::ndarray<const std::int64_t, nb::shape<-1, 10>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<nb::numpy, std::int64_t, nb::shape<-1, 16>>;
+using Pair = std::pair<std::int64_t, std::int64_t>;
+
+// An exchange that is let alone while it runs without the GIL. The flag itself is kept under the GIL.
+class Shared {
+ public:
+  Shared(std::vector<Terms> terms, std::int64_t cash_e8, Instant latency_ns)
+      : exchange_(std::move(terms), cash_e8, latency_ns) {}
+
+  // Throws std::runtime_error while `run` is under way in another thread.
+  Exchange& exchange() {
+    if (running_) throw std::runtime_error("this exchange is at work in another thread");
+    return exchange_;
+  }
+
+  void run(std::span<const MarketEvent> events, std::vector<Report>& out) {
+    Exchange& free = exchange();
+    const Running mark(running_);
+    nb::gil_scoped_release release;  // taken back before the mark goes, also when run throws
+    free.run(events, out);
+  }
+
+ private:
+  struct Running {
+    explicit Running(bool& flag) : flag(flag) { flag = true; }
+    ~Running() { flag = false; }
+    bool& flag;
+  };
+
+  Exchange exchange_;
+  bool running_ = false;
+};
+
+// Both rows are structs of nothing but int64, so a C-contiguous matrix of them is an array of the struct.
+std::span<const MarketEvent> events_of(const Rows& rows) {
+  return {reinterpret_cast<const MarketEvent*>(rows.data()), rows.shape(0)};
+}
+
+Table table_of(std::vector<Report>&& reports) {
+  static std::int64_t nothing[16] = {};
+  if (reports.empty()) return Table(nothing, {0, 16}, nb::none());
+  auto kept = std::make_unique<std::vector<Report>>(std::move(reports));
+  auto* data = reinterpret_cast<std::int64_t*>(kept->data());
+  const std::size_t rows = kept->size();
+  nb::capsule owner(kept.release(), [](void* p) noexcept { delete static_cast<std::vector<Report>*>(p); });
+  return Table(data, {rows, 16}, owner);
+}
+
+template <typename Enum>
+Enum checked(std::int64_t value, std::int64_t least, std::int64_t most, const char* what) {
+  if (value < least || value > most || (what == std::string_view("side") && value == 0)) {
+    throw std::invalid_argument(std::string(what) + " " + std::to_string(value) + " is not known here");
+  }
+  return static_cast<Enum>(value);
+}
+
+OrderId submit(Shared& shared, Instant at, std::int64_t instrument, std::int64_t side, std::int64_t type,
+               std::int64_t role, Lots lots, std::optional<Ticks> price, std::optional<Ticks> stop,
+               std::optional<Ticks> target, Instant expires_at) {
+  if (target && !stop) throw std::invalid_argument("a bracket with a target needs a stop");
+  Order order{.at = at,
+              .instrument = instrument,
+              .side = checked<Side>(side, -1, 1, "side"),
+              .type = checked<Type>(type, 0, 2, "type"),
+              .role = checked<Role>(role, 0, 3, "role"),
+              .lots = lots,
+              .price = price,
+              .bracket = std::nullopt,
+              .expires_at = expires_at};
+  if (stop) order.bracket = Bracket{*stop, target};
+  return shared.exchange().submit(order);
+}
+
+std::size_t place_of(const Exchange& exchange, std::int64_t instrument) {
+  const auto place = static_cast<std::size_t>(instrument);  // a negative one wraps to one there never is
+  if (place < exchange.terms().size()) return place;
+  throw std::out_of_range("instrument " + std::to_string(instrument) + " is not known here");
+}
+
+Lots lots_of(Shared& shared, std::int64_t instrument) {
+  const Exchange& exchange = shared.exchange();
+  return exchange.ledger().lots(place_of(exchange, instrument));
+}
+
+Ticks mark_of(Shared& shared, std::int64_t instrument) {
+  const Exchange& exchange = shared.exchange();
+  return exchange.ledger().mark(place_of(exchange, instrument));
+}
+
+Terms terms_of(std::string name, Pair worth, Pair half_spread, Pair slippage, Pair taker, Pair maker,
+               Pair commission, Pair financing, Pair margin, std::int64_t pays) {
+  const auto ratio = [](const Pair& pair) { return Ratio{pair.first, pair.second}; };
+  return {std::move(name), ratio(worth), ratio(half_spread), ratio(slippage), ratio(taker), ratio(maker),
+          ratio(commission), ratio(financing), ratio(margin), checked<Financing>(pays, 0, 2, "financing of")};
+}
+
+Table advance(Shared& shared, const Rows& rows) {
+  std::vector<Report> out;
+  shared.exchange().advance(events_of(rows), out);
+  return table_of(std::move(out));
+}
+
+Table run(Shared& shared, const Rows& rows) {
+  std::vector<Report> out;
+  shared.run(events_of(rows), out);
+  return table_of(std::move(out));
+}
+
+Table drain(Shared& shared, Instant until) {
+  std::vector<Report> out;
+  shared.exchange().drain(until, out);
+  return table_of(std::move(out));
+}
+
+}  // namespace
+
+void bind_exchange(nb::module_& m) {
+  nb::class_<Terms>(m, "Terms", "One instrument's terms as exact ratios (numerator, denominator).")
+      .def("__init__",
+           [](Terms* self, std::string name, Pair worth, Pair half_spread, Pair slippage, Pair taker,
+              Pair maker, Pair commission, Pair financing, Pair margin, std::int64_t pays) {
+             new (self) Terms(terms_of(std::move(name), worth, half_spread, slippage, taker, maker,
+                                       commission, financing, margin, pays));
+           },
+           "name"_a, "worth"_a, "half_spread"_a, "slippage"_a, "taker"_a, "maker"_a, "commission"_a,
+           "financing"_a, "margin"_a, "pays"_a,
+           "worth: 1e-8 currency of a tick times a lot. half_spread, slippage: of the price. taker, maker:\n"
+           "of the worth. commission: 1e-8 currency a lot. financing: bps a year, nobody (0) pays, shorts\n"
+           "(1) or both sides (2). margin: of the worth.");
+  nb::class_<Shared>(m, "Exchange", "A simulated exchange over bars, in whole numbers. One thread at a time.")
+      .def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
+           "ValueError: a ratio or a latency that makes no sense.")
+      .def("submit", &submit, "at"_a, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a,
+           "price"_a = nb::none(), "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever,
+           "Sends an order and returns its number; its legs will be the next two.")
+      .def("duplicate", [](Shared& s, OrderId known, Instant at) { s.exchange().duplicate(known, at); },
+           "known"_a, "at"_a, "Answers a second order of a known identity: a rejection on arrival.")
+      .def(
+          "cancel", [](Shared& s, OrderId order, Instant at) { return s.exchange().cancel(order, at); },
+          "order"_a, "at"_a, "Asks for an order to stop working; False when nothing will come of it.")
+      .def("knows", [](Shared& s, OrderId order) { return s.exchange().knows(order); }, "order"_a,
+           "Whether an order, or a leg, ever was.")
+      .def("watch", &advance, "rows"_a.noconvert(), "One instant: int64 (n, 10) in, int64 (m, 16) out.")
+      .def("run", &run, "rows"_a.noconvert(),
+           "Many instants, without the GIL; rows must not change meanwhile.")
+      .def("drain", &drain, "until"_a, "The reports on their way that are due at or before an instant.")
+      .def("lots", &lots_of, "instrument"_a, "Signed lots held.")
+      .def("mark", &mark_of, "instrument"_a, "The last price in ticks.")
+      .def_prop_ro("cash_e8", [](Shared& s) { return s.exchange().ledger().cash_e8(); }, "1e-8 currency.")
+      .def_prop_ro("equity_e8", [](Shared& s) { return s.exchange().ledger().equity_e8(); },
+                   "Cash and the worth of all that is held.")
+      .def_prop_ro("now", [](Shared& s) { return s.exchange().now(); }, "The last instant seen, or -1.")
+      .def_prop_ro("working", [](Shared& s) { return s.exchange().working(); }, "Orders at work.")
+      .def_prop_ro("due", [](Shared& s) { return s.exchange().due(); },
+                   "The instant of the first report on its way; 2**63 - 1 when there is none.");
+}

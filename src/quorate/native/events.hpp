@@ -1,0 +1,104 @@
+// What goes into the native exchange and what comes out of it: plain rows of 64-bit integers, and orders.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "wide.hpp"
+
+namespace quorate::exchange {
+
+using Instant = std::int64_t;  // nanoseconds since 1970-01-01 UTC
+using Ticks = std::int64_t;    // a price
+using Lots = std::int64_t;     // a quantity
+using OrderId = std::int64_t;  // family * n of the n-th order; its legs follow it
+
+inline constexpr Instant forever = int64_max;
+inline constexpr Instant day_ns = 86'400'000'000'000;
+inline constexpr std::int64_t none = -1;  // where a row has no order, parent or instrument
+
+// An order and the two legs its bracket may bring to life have numbers from the first on.
+inline constexpr OrderId family = 3;
+constexpr OrderId stop_of(OrderId entry) { return entry + 1; }
+constexpr OrderId target_of(OrderId entry) { return entry + 2; }
+
+enum class Side : std::int64_t { sell = -1, buy = 1 };
+enum class Type : std::int64_t { market = 0, limit = 1, stop = 2 };
+enum class Role : std::int64_t { entry = 0, exit = 1, stop = 2, target = 3 };
+
+// One row of market data. A bar is stamped with its close. Volume 0 without a range: a frozen price, nothing
+// trades; below 0: unknown. Spread: the full quoted one in ticks, below 0: unknown. A roll says that `open`
+// ticks of the old contract are worth `close` ticks of the new one.
+struct MarketEvent {
+  enum Kind : std::int64_t { bar = 0, roll = 1 };
+  Instant at;
+  std::int64_t kind;
+  std::int64_t instrument;
+  Instant start;
+  Ticks open, high, low, close;
+  Lots volume;
+  Ticks spread;
+};
+static_assert(sizeof(MarketEvent) == 10 * sizeof(std::int64_t));
+
+enum class Reason : std::int64_t {
+  none = 0,
+  // of Rejected
+  duplicate, unknown_instrument, no_quantity, limit_without_price, stop_without_price, bracket_on_exit,
+  would_turn, margin,
+  // of Cancelled
+  asked, oco, flat, nothing_to_reduce,
+  // of Charged
+  funding, borrow,
+};
+
+// One row of what the venue says. `accepted`: order, parent (of a leg), instrument, role, side, type, lots,
+// price (limit or trigger). `rejected`, `cancelled`: order, reason. `expired`: order. `fill`: order,
+// instrument, role, side, type, lots, price, money (fee), filled_at, best, worst, maker. `rolled`:
+// instrument, best (old price), price (new), money (fee). `charged`: instrument, money, reason. `settled`:
+// money (cash), lots (how many `held` rows follow). `held`: instrument, signed lots.
+struct Report {
+  enum class Kind : std::int64_t {
+    accepted = 0, rejected, cancelled, expired, fill, rolled, charged, settled, held
+  };
+  Instant at = 0;
+  Kind kind = Kind::accepted;
+  OrderId order = none;
+  OrderId parent = none;
+  std::int64_t instrument = none;
+  Role role = Role::entry;
+  Side side = Side::buy;
+  Type type = Type::market;
+  Lots lots = 0;
+  Ticks price = 0;
+  std::int64_t money_e8 = 0;
+  Instant filled_at = 0;
+  Ticks best = 0;
+  Ticks worst = 0;
+  std::int64_t maker = 0;
+  Reason reason = Reason::none;
+};
+static_assert(sizeof(Report) == 16 * sizeof(std::int64_t));
+
+// A stop and perhaps a target, one cancelling the other, that come to life with the fill.
+struct Bracket {
+  Ticks stop;
+  std::optional<Ticks> target;
+};
+
+// What is asked. `price`: the limit or the trigger. It expires when it arrives after `expires_at`.
+struct Order {
+  Instant at;
+  std::int64_t instrument;
+  Side side;
+  Type type;
+  Role role;
+  Lots lots;
+  std::optional<Ticks> price;
+  std::optional<Bracket> bracket;
+  Instant expires_at = forever;
+
+  bool reduces() const { return role != Role::entry; }  // can never open or turn a position
+};
+
+}  // namespace quorate::exchange

@@ -1,0 +1,309 @@
+"""The typed door to the native exchange: orders by name, market rows in, report rows out, in whole numbers.
+
+Market rows are int64 (n, 10) with the columns of `Market`, grouped by instant; a roll's `open` ticks of the
+old contract are worth `close` ticks of the new one. Report rows are int64 (m, 16) with the columns of `Told`:
+
+    ACCEPTED                       order, parent (of a leg), instrument, role, side, type, lots, price
+    REJECTED, CANCELLED            order, reason
+    EXPIRED                        order
+    FILL                           order, instrument, role, side, type, lots, price, money (fee), filled_at,
+                                   best, worst, maker
+    ROLLED                         instrument, best (old price), price (new one), money (fee)
+    CHARGED                        instrument, money, reason
+    SETTLED                        money (cash), lots: so many HELD rows follow
+    HELD                           instrument, lots (signed)
+
+Prices in ticks, quantities in lots, money in 1e-8 of the currency, instants in ns; -1 where a row has no
+order, parent or instrument. Instruments are numbered as they were given.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quorate.native import _native
+
+Rows = NDArray[np.int64]
+
+FOREVER = 2**63 - 1
+SIDES = {"buy": 1, "sell": -1}
+TYPES = {"market": 0, "limit": 1, "stop": 2}
+ROLES = {"entry": 0, "exit": 1, "stop": 2, "target": 3}
+LEGS = ("", "/stop", "/target")  # an order's number is three times its place; its legs take the next two
+REASONS = (
+    "", "duplicate", "unknown instrument", "no quantity", "limit order without a limit",
+    "stop order without a trigger", "bracket on an exit", "would turn the position", "margin", "asked", "oco",
+    "flat", "nothing to reduce", "funding", "borrow",
+)  # fmt: skip
+
+_E8 = 100_000_000
+_PAYS = {"perpetual": 2, "spot": 1, "equity": 1}  # who pays financing: both sides, shorts, else nobody
+
+
+class Market(enum.IntEnum):
+    """Columns of a market row. ``KIND``: 0 a bar, 1 a roll. ``VOLUME``, ``SPREAD``: below 0 when unknown."""
+
+    AT = 0
+    KIND = 1
+    INSTRUMENT = 2
+    START = 3
+    OPEN = 4
+    HIGH = 5
+    LOW = 6
+    CLOSE = 7
+    VOLUME = 8
+    SPREAD = 9
+
+
+class Told(enum.IntEnum):
+    """Columns of a report row."""
+
+    AT = 0
+    KIND = 1
+    ORDER = 2
+    PARENT = 3
+    INSTRUMENT = 4
+    ROLE = 5
+    SIDE = 6
+    TYPE = 7
+    LOTS = 8
+    PRICE = 9
+    MONEY = 10
+    FILLED_AT = 11
+    BEST = 12
+    WORST = 13
+    MAKER = 14
+    REASON = 15
+
+
+class Kind(enum.IntEnum):
+    """What a report row says."""
+
+    ACCEPTED = 0
+    REJECTED = 1
+    CANCELLED = 2
+    EXPIRED = 3
+    FILL = 4
+    ROLLED = 5
+    CHARGED = 6
+    SETTLED = 7
+    HELD = 8
+
+
+class Traded(Protocol):
+    """What the exchange must know of an instrument; `core.instrument.Instrument` is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def tick(self) -> Decimal: ...
+    @property
+    def lot(self) -> Decimal: ...
+    @property
+    def multiplier(self) -> Decimal: ...
+    @property
+    def taker_bps(self) -> Decimal: ...
+    @property
+    def maker_bps(self) -> Decimal: ...
+    @property
+    def commission(self) -> Decimal: ...
+    @property
+    def spread_bps(self) -> Decimal: ...
+    @property
+    def slippage_bps(self) -> Decimal: ...
+    @property
+    def financing_bps_year(self) -> Decimal: ...
+    @property
+    def margin(self) -> Decimal: ...
+
+
+class Exchange:
+    """A simulated exchange over bars. One thread at a time; `run` alone lets go of the GIL.
+
+    ``latency_ns``: from an order or a cancel to its arrival. ``slippage``: times each instrument's own.
+    ValueError for wrong input, which changes nothing. OverflowError, naming the order or the instrument, for
+    a number beyond 63 bits (prices, lots, money) or 127 (between them): the exchange is closed from then on.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Traded],
+        cash_e8: int,
+        *,
+        latency_ns: int = 0,
+        slippage: Decimal = Decimal(1),
+    ) -> None:
+        self._places = {each.id: place for place, each in enumerate(instruments)}
+        if len(self._places) != len(instruments):
+            raise ValueError("two instruments have the same id")
+        _check_whole(cash_e8=cash_e8, latency_ns=latency_ns)
+        terms = [_terms(each, slippage) for each in instruments]
+        self._core = _native.Exchange(terms, cash_e8, latency_ns)
+        self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
+
+    # ---- orders --------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        name: str,
+        at: int,
+        instrument: str,
+        side: str,
+        type: str,
+        role: str,
+        lots: int,
+        price: int | None = None,
+        *,
+        stop: int | None = None,
+        target: int | None = None,
+        expires_at: int = FOREVER,
+    ) -> int:
+        """Sends an order; returns its number in reports. ``price``: the limit or the trigger.
+
+        ``stop`` and ``target``: its bracket, whose legs are called ``name/stop`` and ``name/target``. A name
+        seen before is rejected on arrival. ValueError also for a new name that ends like a leg's.
+        """
+        known = self._find(name)
+        if known is not None:
+            self._core.duplicate(known, at)
+            return known
+        if name.endswith(LEGS[1:]):
+            raise ValueError(f"order '{name}': names that end in /stop or /target belong to brackets")
+        place = self._places.get(instrument, -1)
+        terms = _code(SIDES, side, "side"), _code(TYPES, type, "type"), _code(ROLES, role, "role")
+        try:
+            number = self._core.submit(at, place, *terms, lots, price, stop, target, expires_at)
+        except TypeError:
+            _check_whole(
+                f"order '{name}': ", at=at, lots=lots, price=price, stop=stop, target=target,
+                expires_at=expires_at,
+            )  # fmt: skip
+            raise
+        self._numbers[name] = number
+        self._names.append(name)
+        return number
+
+    def cancel(self, name: str, at: int) -> bool:
+        """Asks for an order to stop working; False when it has ended or a cancel is under way already.
+
+        ValueError for one that never was.
+        """
+        return self._core.cancel(self.number(name), at)
+
+    def number(self, name: str) -> int:
+        """An order's number. ValueError for one that never was."""
+        known = self._find(name)
+        if known is None:
+            raise ValueError(f"there never was an order '{name}'")
+        return known
+
+    def name(self, number: int) -> str:
+        """The name of an order, or of a leg, from its number."""
+        place, leg = divmod(number, len(LEGS))
+        return self._names[place] + LEGS[leg]
+
+    def _find(self, name: str) -> int | None:
+        known = self._numbers.get(name)
+        if known is not None:
+            return known
+        parent, slash, leg = name.rpartition("/")
+        if not slash or slash + leg not in LEGS or parent not in self._numbers:
+            return None
+        number = self._numbers[parent] + LEGS.index(slash + leg)
+        return number if self._core.knows(number) else None
+
+    # ---- the market ----------------------------------------------------------------------------------
+
+    def watch(self, rows: Rows) -> Rows:
+        """All market rows of the next instant; returns the reports up to and of it. Hot.
+
+        ValueError when a row is of another instant, of none that can come next, or of no known instrument.
+        """
+        return self._core.watch(rows)
+
+    def run(self, rows: Rows) -> Rows:
+        """The same for a whole block, instant after instant, without the GIL; every row is checked first."""
+        return self._core.run(rows)
+
+    def drain(self, until: int = FOREVER) -> Rows:
+        """The reports on their way that are due at or before an instant."""
+        return self._core.drain(until)
+
+    @property
+    def due(self) -> int:
+        """The instant of the first report on its way; FOREVER when there is none."""
+        return self._core.due
+
+    # ---- the books -----------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """The last instant seen; -1 before any."""
+        return self._core.now
+
+    @property
+    def working(self) -> int:
+        """How many orders are at work."""
+        return self._core.working
+
+    @property
+    def cash_e8(self) -> int:
+        """What was paid in and not paid out; not equity."""
+        return self._core.cash_e8
+
+    @property
+    def equity_e8(self) -> int:
+        """Cash and the worth of all holdings at the last prices."""
+        return self._core.equity_e8
+
+    def lots(self, instrument: str) -> int:
+        """Signed lots held. KeyError for an instrument not traded here, as for `mark`."""
+        return self._core.lots(self._places[instrument])
+
+    def mark(self, instrument: str) -> int:
+        """The last price in ticks; 0 before any."""
+        return self._core.mark(self._places[instrument])
+
+
+def _terms(each: Traded, slippage: Decimal) -> _native.Terms:
+    """The instrument's ratios, by the same expressions as `core.instrument` and `simulator.costs`."""
+    ratios = {
+        "worth": each.tick * each.lot * each.multiplier * _E8,
+        "half_spread": each.spread_bps / 20_000,
+        "slippage": each.slippage_bps * slippage / 10_000,
+        "taker": each.taker_bps / 10_000,
+        "maker": each.maker_bps / 10_000,
+        "commission": each.commission * _E8,
+        "financing": each.financing_bps_year,
+        "margin": each.margin,
+    }
+    pairs: dict[str, tuple[int, int]] = {}
+    for name, value in ratios.items():
+        numerator, denominator = value.as_integer_ratio()
+        _check_whole(
+            f"instrument {each.id}: {name} as a ratio: ", numerator=numerator, denominator=denominator
+        )
+        pairs[name] = numerator, denominator
+    return _native.Terms(each.id, **pairs, pays=_PAYS.get(each.kind, 0))
+
+
+def _code(codes: dict[str, int], word: str, what: str) -> int:
+    code = codes.get(word)
+    if code is None:
+        raise ValueError(f"{what} '{word}' is not one of {', '.join(codes)}")
+    return code
+
+
+def _check_whole(where: str = "", /, **numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and not -FOREVER <= number <= FOREVER:
+            raise OverflowError(f"{where}{name} needs more than 63 bits")
