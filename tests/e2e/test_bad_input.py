@@ -183,5 +183,7 @@ def test_a_killed_run_leaves_all_that_it_had_committed(
     code, found = asked(capsys, "audit", "verify", journal, "--partial")
     assert code == 0 and not found["complete"]
     code, replayed = asked(capsys, "replay", journal)
+    assert code == 1 and replayed["first_divergence"] == replayed["records"], "its end may have been cut"
+    code, replayed = asked(capsys, "replay", journal, "--partial")
     assert code == 0 and replayed["identical"] and replayed["partial"]
     assert replayed["head_digest"] == found["head_digest"]

@@ -112,7 +112,7 @@ def test_people_halt_a_paper_desk_and_the_run_ends_halted(
 
 def test_verify_and_replay_say_yes_and_no(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, result, _ = run(capsys, *BACKTEST, "--journal", "j.db")
-    assert result["journal"] == "j.db"
+    assert result["journal"] == str(desk / "j.db"), "of use from any folder"
     code, found, _ = run(capsys, "audit", "verify", "j.db", "--head", result["head_digest"])
     assert code == 0 and found["ok"] and found["first_bad"] is None
     code, found, _ = run(capsys, "audit", "verify", "j.db", "--head", "00" * 32)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from quorate.adapters.feeds.derive import find_tick, parse_instrument
@@ -106,3 +109,33 @@ def test_a_setting_that_cannot_be_meant_is_refused(tmp_path: Path, setting: str)
     path = bars(tmp_path / "BTCUSDT.csv", "5", *minutes(2024))
     with pytest.raises(ConfigError, match="Expected"):
         load_plan(Request(data=[str(path)], sets=[setting]))
+
+
+@pytest.mark.parametrize("factor", [1e12, 1e-12])
+def test_a_factor_that_no_roll_has_is_refused(tmp_path: Path, factor: float) -> None:
+    path = bars(tmp_path / "NQ.csv", "5", *minutes(2024, 4))
+    head, *lines = path.read_text().splitlines()
+    factors = [1.0, 1.0, factor, factor]
+    rows = [f"{line},{each}" for line, each in zip(lines, factors, strict=True)]
+    path.write_text("\n".join([f"{head},adj_factor", *rows]) + "\n")
+    with pytest.raises(DataError, match=r"bar 3 .*adj_factor goes from 1 to"):
+        load([path])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ts": pa.array([253_402_300_000 + place for place in range(3)], pa.timestamp("s", "UTC"))},
+        {"ts": pa.array([2**64 - 500 + place for place in range(3)], pa.uint64())},
+        {"ts": pa.array([86_400_000 * (3 * 10**6 + place) for place in range(3)], pa.date64())},
+        {"contract": [{"a": 1}] * 3},
+    ],
+)
+def test_a_column_of_arrow_that_no_bar_has_is_refused(tmp_path: Path, odd: dict[str, Any]) -> None:
+    stamps = pa.array([1_704_067_200 + 60 * place for place in range(3)], pa.timestamp("s", "UTC"))
+    good: dict[str, Any] = {"ts": stamps} | dict.fromkeys(("open", "high", "low", "close"), [5.0] * 3)
+    pyarrow.parquet.write_table(pa.table(good), tmp_path / "X.parquet")
+    assert read(tmp_path / "X.parquet").rows == 3
+    pyarrow.parquet.write_table(pa.table(good | odd), tmp_path / "Y.parquet")
+    with pytest.raises(DataError, match="a column holds what no bar has"):
+        read(tmp_path / "Y.parquet")

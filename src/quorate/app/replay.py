@@ -18,7 +18,7 @@ from quorate.app.registry import Registry
 from quorate.core.errors import InputError, JournalError, QuorateError, TamperError
 from quorate.core.instant import NEVER
 from quorate.core.ports import JournalReader, Observer
-from quorate.core.record import OPENED, Opened, Record
+from quorate.core.record import CLOSED, OPENED, Opened, Record
 from quorate.shield.rulebook import Rulebook
 
 _SHOWN = 400  # bytes of a payload that are shown
@@ -95,13 +95,17 @@ def replay(
     overrides: Sequence[str] = (),
     plugins: Sequence[Path] = (),
     observers: Sequence[Observer] = (),
+    allow_partial: bool = False,
 ) -> Replayed:
     """Run a journal's desk again. ``overrides`` change its recipe: the first affected record is named.
 
+    A journal without its closing record may have been cut: it is identical only if ``allow_partial``.
     Raises InputError or JournalError when the file is no journal or cannot be read back.
     """
     with open_journal(path) as reader:
-        return replay_reader(reader, overrides=overrides, plugins=plugins, observers=observers)
+        return replay_reader(
+            reader, overrides=overrides, plugins=plugins, observers=observers, allow_partial=allow_partial
+        )
 
 
 def replay_reader(
@@ -110,6 +114,7 @@ def replay_reader(
     overrides: Sequence[str] = (),
     plugins: Sequence[Path] = (),
     observers: Sequence[Observer] = (),
+    allow_partial: bool = False,
 ) -> Replayed:
     """As ``replay``, on a journal that is already open."""
     recording = Recording(reader)
@@ -135,6 +140,9 @@ def replay_reader(
         pass  # the recorded run ended by this very error: its closing record, with the error, was compared
     if divergence is None and (left := journal.rest()) is not None:
         divergence = Divergence(left.number, left.kind, _brief(left), "(the replay ended before it)")
+    if divergence is None and closed is None and not allow_partial:
+        cut = "(no closing record: killed, cut, or still open; --partial takes it as far as it goes)"
+        divergence = Divergence(recording.count, CLOSED, cut, "")
     return Replayed(
         identical=divergence is None,
         head_digest=journal.head.hex(),

@@ -240,7 +240,7 @@ def result_of(
     opened = plan.opened
     return {
         "run_id": run_id,
-        "journal": str(journal),
+        "journal": str(journal.absolute()),
         "head_digest": head,
         "orders_digest": collector.orders_digest,
         "mode": mode,

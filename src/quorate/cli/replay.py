@@ -17,6 +17,9 @@ def replay(
         list[str], typer.Option("--override", help="A change, as agents.momentum.fast=7. Repeatable.")
     ] = [],  # noqa: B006 - typer hands over a fresh list
     plugin: options.Plugins = [],  # noqa: B006
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Accept a journal without its closing record.")
+    ] = False,
     json: options.Json = False,
 ) -> int:
     """Run a journal's desk again; 0 only when every record comes out the same, else 1."""
@@ -26,7 +29,8 @@ def replay(
     from quorate.core.errors import JournalError
 
     try:
-        found = msgspec.to_builtins(replayed(journal, overrides=override, plugins=plugin))
+        made = replayed(journal, overrides=override, plugins=plugin, allow_partial=partial)
+        found = msgspec.to_builtins(made)
     except JournalError as error:
         # A journal that cannot be believed is not identical to anything.
         number = getattr(error, "number", None)
@@ -36,8 +40,8 @@ def replay(
     if json:
         emit(found)
     elif found["identical"]:
-        partial = " (a partial journal)" if found["partial"] else ""
-        say(f"identical: {found['records']:,} records{partial}, head {found['head_digest']}")
+        mark = " (a partial journal)" if found["partial"] else ""
+        say(f"identical: {found['records']:,} records{mark}, head {found['head_digest']}")
     else:
         first = found["divergence"]
         say(f"not identical: record {first['number']} differs")

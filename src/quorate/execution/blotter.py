@@ -104,7 +104,10 @@ class Blotter:
                 event.parent,
             )
             self._working[event.order] = life
-        life.lots = event.quantity.count
+        elif event.parent is None and event.quantity.count != life.lots:
+            raise InvariantError(
+                f"the venue works {event.quantity.count} lots of order {life.id}, not {life.lots}"
+            )
         life.status = Status.ACCEPTED
 
     def _find(self, order: str) -> Life:

@@ -68,7 +68,8 @@ class Desk:
             orders += self._size(decision, view, effects)
         for child in self.execution.due(orders, view):
             self._review(child, view, number, effects)
-        if len(effects) > reviewed and halts(effects[reviewed:]):  # a rule failed in review: what is held and asked for goes too
+        # A rule that failed in review has halted the desk: what is held and asked for goes too.
+        if len(effects) > reviewed and halts(effects[reviewed:]):
             for child in self.execution.due(self._leave(event.at, effects, view), view):
                 self._review(child, view, number, effects)
         return effects

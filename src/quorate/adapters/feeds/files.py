@@ -182,6 +182,16 @@ def _read_arrow(file: BinaryIO, suffix: str, where: str) -> Columns:
         ) from error
     if not table.num_rows:
         raise DataError("the file has no rows", where=where, todo="give a file with bars")
+    try:
+        return _arrow_columns(table, layout, where)
+    except pa.ArrowException as error:  # a year 9999, a contract that is a list
+        todo = "store times between 1970 and 2262, prices as numbers, names as text"
+        raise DataError(f"a column holds what no bar has: {error}", where=where, todo=todo) from error
+
+
+def _arrow_columns(table: Any, layout: Layout, where: str) -> Columns:
+    import pyarrow as pa
+
     numbers = {name: _arrow_numbers(table.column(name), name, where) for name in layout.numbers}
     labels = None
     if layout.label is not None:

@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 _OFF_GRID_TICKS = 1e-6
 _COUNT_MAX = float(2**62)
+_ROLL_MAX = 10
 
 
 class SourceInfo(NamedTuple):
@@ -105,7 +106,7 @@ def to_series(
         name: _ticks(getattr(table, name), instrument, name, table.start, place, exact=exact)
         for name in ("open", "high", "low", "close")
     }
-    rolls = _rolls(table, columns["close"], instrument)
+    rolls = _rolls(table, columns["close"], instrument, place)
     mixed = _unmix(columns, rolls)
     if mixed:
         said = "opened in the old contract; what they traded there is carried over"
@@ -181,15 +182,22 @@ def _lots(volume: npt.NDArray[np.float64], instrument: Instrument, place: str) -
     return np.maximum(np.rint(scaled), volume > 0).astype(np.int64)
 
 
-def _rolls(table: BarTable, close: Ints, instrument: Instrument) -> Rolls:
+def _rolls(table: BarTable, close: Ints, instrument: Instrument, place: str) -> Rolls:
     """A change of the back-adjustment factor is a change of contract.
 
     The adjusted series goes on unbroken over a roll: last close x old factor = worth in the new x new factor.
+    Raises DataError for a factor that changes as no roll does.
     """
     if table.factor is None:
         return no_rolls()
     before, after = table.factor[:-1], table.factor[1:]
     index = np.flatnonzero(np.abs(after - before) > 1e-9 * before) + 1
+    strange = np.flatnonzero((after > _ROLL_MAX * before) | (before > _ROLL_MAX * after)) + 1
+    if strange.size:
+        row = int(strange[0])
+        jump = f"from {before[row - 1]:.10g} to {after[row - 1]:.10g}"
+        what = f"{_bar(row, table.start)}: adj_factor goes {jump}"
+        raise DataError(what, where=place, todo=f"no roll changes the price by more than {_ROLL_MAX} times")
     worth = table.close[index - 1] * (table.factor[index - 1] / table.factor[index])
     return Rolls(index, close[index - 1], np.rint(worth / instrument.tick_float).astype(np.int64))
 
