@@ -1,4 +1,4 @@
-"""The native exchange: what a bar costs with an idle book, with a bracket at work and with trades all along."""
+"""The native exchange: what a bar costs with an idle book, with a bracket at work and with trades."""
 
 from __future__ import annotations
 
@@ -50,52 +50,66 @@ def walk(count: int, seed: int = 1) -> Rows:
     return rows
 
 
-def exchange(book: str, bars: int) -> Exchange:
-    """An exchange with nothing to do, with a bracket never reached, or with an order for every tenth bar."""
+def exchange(book: str) -> Exchange:
+    """An exchange with nothing to do, or with a bracket that is never reached."""
     made = Exchange([PERPETUAL], 10**17, latency_ns=DELAY)
     if book == "bracket":
         made.submit("e", 0, "BTC-PERP", "buy", "market", "entry", 100, stop=LEVEL // 2, target=LEVEL * 2)
-    for number in range(bars // 10 if book == "trading" else 0):
-        side, role = ("buy", "entry") if number % 2 == 0 else ("sell", "exit")
-        made.submit(str(number), number * 10 * MINUTE, "BTC-PERP", side, "market", role, 100)
     return made
 
 
+def trade(made: Exchange, number: int, at: int) -> None:
+    """In and out by turns."""
+    side, role = ("sell", "exit") if number % 2 else ("buy", "entry")
+    made.submit(str(number), at, "BTC-PERP", side, "market", role, 100)
+
+
 def at_once(book: str, rows: Rows) -> tuple[int, float]:
-    """(bars, seconds) in one block without the GIL; orders are sent before."""
-    made = exchange(book, len(rows))
+    """(bars, seconds) in one block without the GIL; with trades, an order before each ten bars."""
+    made = exchange(book)
+    cut = [rows] if book != "trading" else np.split(rows, len(rows) // 10)
     began = time.perf_counter()
-    made.run(rows)
+    for number, block in enumerate(cut):
+        if book == "trading":
+            trade(made, number, number * 10 * MINUTE)
+        made.run(block)
     return len(rows), time.perf_counter() - began
 
 
 def one_by_one(book: str, rows: Rows) -> tuple[int, float]:
     """(bars, seconds) with a call and an array of reports for every bar; the rows are cut before."""
-    rows = rows[:WATCHED]
-    made, cut = exchange(book, len(rows)), [rows[place : place + 1] for place in range(len(rows))]
+    made, cut = exchange(book), np.split(rows[:WATCHED], WATCHED)
     began = time.perf_counter()
-    for row in cut:
+    for number, row in enumerate(cut):
+        if book == "trading" and number % 10 == 0:
+            trade(made, number // 10, number * MINUTE)
         made.watch(row)
-    return len(rows), time.perf_counter() - began
+    return len(cut), time.perf_counter() - began
 
 
 def oracle(book: str, rows: Rows) -> tuple[int, float]:
-    """(bars, seconds) of the readable Python simulator, for comparison; its events are made before."""
-    rows = rows[:ORACLE]
+    """(bars, seconds) of the readable Python simulator, for comparison; orders and events are made before."""
     made = Simulator({"BTC-PERP": PERPETUAL}, Money(10**17, "USD"), Costs(latency_ns=DELAY))
-    price, lots = PERPETUAL.price, PERPETUAL.quantity(100)
-    sent = {"bracket": 1, "trading": len(rows) // 10}.get(book, 0)
-    for number in range(sent):
-        side, role = (Side.BUY, Role.ENTRY) if number % 2 == 0 else (Side.SELL, Role.EXIT)
-        legs = Bracket(price(LEVEL // 2), price(LEVEL * 2)) if book == "bracket" else None
-        order = Order(str(number), "", "BTC-PERP", side, OrderType.MARKET, role, lots, price(1), bracket=legs)
-        at = number * 10 * MINUTE
-        made.submit(ApprovedOrder(at, order, Verdict(True, (), ""), "", 2**62, 0))
-    events = [[Bar(row[0], "BTC-PERP", row[3], *row[4:])] for row in rows.tolist()]
+    events = [[Bar(row[0], "BTC-PERP", *row[3:])] for row in rows[:ORACLE].tolist()]
+    orders = {number: approved(number, book) for number in range(0, len(events), 10) if book == "trading"}
+    if book == "bracket":
+        orders[0] = approved(0, book)
     began = time.perf_counter()
-    for event in events:
+    for number, event in enumerate(events):
+        if number in orders:
+            made.submit(orders[number])
         made.watch(event)
-    return len(rows), time.perf_counter() - began
+    return len(events), time.perf_counter() - began
+
+
+def approved(bar: int, book: str) -> ApprovedOrder:
+    """The order sent before a bar."""
+    side, role = (Side.SELL, Role.EXIT) if bar // 10 % 2 else (Side.BUY, Role.ENTRY)
+    price = PERPETUAL.price
+    legs = Bracket(price(LEVEL // 2), price(LEVEL * 2)) if book == "bracket" else None
+    lots = PERPETUAL.quantity(100)
+    order = Order(str(bar), "", "BTC-PERP", side, OrderType.MARKET, role, lots, price(1), bracket=legs)
+    return ApprovedOrder(bar * MINUTE, order, Verdict(True, (), ""), "", 2**62, 0)
 
 
 def measure(

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from quorate.native.exchange import REASONS, Exchange, Kind, Rows, Told
 
 from quorate.core.effects import Cancel
 from quorate.core.errors import UnitError
@@ -34,6 +33,7 @@ from quorate.core.instant import DAY, HOUR
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Bracket, Order, OrderType, Role, Side
+from quorate.native.exchange import REASONS, Exchange, Kind, Rows, Told
 from quorate.simulator.costs import Costs
 from quorate.simulator.simulator import Simulator
 from tests.exchange import CRYPTO, FUTURE, PLAIN, SMALL, START, approve

@@ -144,8 +144,8 @@ void bind_exchange(nb::module_& m) {
            "name"_a, "worth"_a, "half_spread"_a, "slippage"_a, "taker"_a, "maker"_a, "commission"_a,
            "financing"_a, "margin"_a, "pays"_a,
            "worth: 1e-8 currency of a tick times a lot. half_spread, slippage: of the price. taker, maker:\n"
-           "of the worth. commission: 1e-8 currency a lot. financing: bps a year, nobody (0) pays, shorts\n"
-           "(1) or both sides (2). margin: of the worth.");
+           "of the worth. commission: 1e-8 currency a lot. financing: bps a year. margin: of the worth.\n"
+           "pays: who pays financing, nobody (0), shorts (1) or both sides (2).");
   nb::class_<Shared>(m, "Exchange", "A simulated exchange over bars, in whole numbers. One thread at a time.")
       .def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
            "ValueError: a ratio or a latency that makes no sense.")
