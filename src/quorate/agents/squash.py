@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quorate.core.canon import probability
 from quorate.core.roles import View
 from quorate.core.signal import Signal
 
@@ -19,7 +20,7 @@ def told(agent: str, view: View, instrument: str, chance: float, horizon: int, *
         at=view.at,
         agent=agent,
         instrument=instrument,
-        probability=round(clip(chance, 1.0 - _SURE, _SURE), 6),
+        probability=probability(clip(chance, 1.0 - _SURE, _SURE)),
         horizon=horizon,
         reasons=tuple(reasons.items()),
     )
