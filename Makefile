@@ -26,7 +26,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(sort $(wildcard $(addprefix src/quorat
 DEPS_STAMP := .venv/.deps-$(call sha256,$(LOCK))
 CORE_STAMP := .venv/.core-$(call sha256,$(LOCK) $(NATIVE))
 
-.PHONY: help run test setup fresh check lint format types contracts house wheel lock bench demo clean
+.PHONY: help run test setup fresh check lint format types contracts house wheel lock bench bench-peers demo clean
 
 help:
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,13 +99,25 @@ lock: $(UV) ## pin everything anew within pyproject's bounds (ARGS=--upgrade: ne
 	@compile="$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)"; \
 	  $$compile pyproject.toml --extra standard --group dev -o $(LOCK); \
 	  echo 'uv>=0.9,<1' | $$compile - -o requirements/tools.lock
-	@! grep -nE '://|^-' requirements/*.lock # a lock names packages and hashes, never a host
+	@for peers in $(PEERS); do $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate $(ARGS) benches/peers/$$peers.in -o benches/peers/$$peers.lock; done
+	@! grep -nE '://|^-' requirements/*.lock benches/peers/*.lock # a lock names packages and hashes, never a host
 
 wheel: setup ## dist/*.whl, built once for each state of the sources
 	@stamp=dist/.wheel-$$(find src pyproject.toml CMakeLists.txt README.md LICENSE -type f ! -name '*.py[co]' ! -name _native.pyi -print0 \
 	    | sort -z | xargs -0 $(BIN)/python -c 'import hashlib, pathlib, sys; print(hashlib.sha256(b"".join(p.encode() + hashlib.sha256(pathlib.Path(p).read_bytes()).digest() for p in sys.argv[1:])).hexdigest())'); \
 	  [ -e $$stamp ] || { rm -rf dist; $(UV) build -q --wheel --no-build-isolation --python $(BIN)/python -o dist .; touch $$stamp; }; \
 	  ls dist/*.whl
+
+# The peers that `quorate bench engine` runs beside us, in environments of their own: never a dependency.
+PEERS := event vector
+bench-peers: $(PEERS:%=.peers/%/.done) ## environments of the peers for `quorate bench engine`
+	@echo "peers: ready in .peers/"
+
+.peers/%/.done: benches/peers/%.lock | $(UV)
+	@echo "peers: setting up $*"
+	@$(UV) venv -q --clear --python $(PYTHON) .peers/$*
+	@VIRTUAL_ENV=.peers/$* $(UV) pip sync -q --require-hashes $< && touch $@
 
 # --- from nothing -----------------------------------------------------------------------------
 
@@ -126,5 +138,5 @@ fresh: ## run and test, each from its own clone with an empty environment; time 
 	  done; printf '%s' "$$summary"
 
 clean: ## back to the sources: environment, builds, caches
-	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks src/quorate/native/_native.pyi
+	rm -rf .venv .tools .peers build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks src/quorate/native/_native.pyi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
