@@ -26,7 +26,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(sort $(wildcard $(addprefix src/quorat
 DEPS_STAMP := .venv/.deps-$(call sha256,$(LOCK))
 CORE_STAMP := .venv/.core-$(call sha256,$(LOCK) $(NATIVE))
 
-.PHONY: help run test setup fresh check lint format types contracts house wheel lock bench bench-peers demo clean
+.PHONY: help run test setup fresh check lint format types contracts house wheel lock bench bench-peers sanitize demo clean
 
 help:
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,15 @@ house: setup
 
 bench: setup ## all benches
 	@$(BIN)/python -m benches $(ARGS)
+
+# detect_leaks=0: the interpreter's own. Timings and Hypothesis deadlines mean nothing here.
+sanitize: setup ## native tests on a core built with AddressSanitizer and UBSan
+	@echo "sanitize: building the native core"
+	@$(UV) pip install -q --no-deps --no-build-isolation --reinstall-package quorate --target build/sanitized . \
+	  -C build-dir=build/sanitize -C cmake.build-type=RelWithDebInfo -C install.strip=false \
+	  -C cmake.define.QUORATE_SANITIZE=ON
+	@LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 $(BIN)/python -m benches.sanitize $(ARGS)
 
 prove-%: setup ## one claim of the README, measured again
 	@$(BIN)/python -m benches.prove $* $(ARGS)
