@@ -1,4 +1,4 @@
-"""Runs tests on a native core built with AddressSanitizer and UBSan: `make sanitize`, which builds and preloads.
+"""Runs tests on a native core built with AddressSanitizer and UBSan (`make sanitize` builds and preloads).
 
 Only a core that really carries the sanitizers is tested: anything else stops the run.
 """
