@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from tests.oracles.exchange.simulator import Simulator
 
 from benches.machine import keep, machine
 from quorate.core.events import Bar
@@ -21,7 +22,6 @@ from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Bracket, Order, OrderType, Role, Side, Verdict
 from quorate.native.exchange import Exchange, Market, Rows
 from quorate.simulator.costs import Costs
-from quorate.simulator.simulator import Simulator
 
 BARS = 1_000_000
 WATCHED = 200_000  # bars one by one through Python

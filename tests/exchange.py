@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from quorate.core.account import Account
 from quorate.core.effects import Cancel
@@ -54,19 +55,24 @@ def approve(order: Order, at: int, expires_at: int = 2**62) -> ApprovedOrder:
 
 
 class Desk:
-    """Drives a Simulator bar by bar beside an Account, and holds every rule that any run must keep."""
+    """Drives a Simulator bar by bar beside an Account, and holds every rule that any run must keep.
+
+    ``kind``: the venue, where none is named; the oracle is asked the same by tests that set it.
+    """
+
+    kind: type[Any] = Simulator
 
     def __init__(
         self,
         *instruments: Instrument,
         cash: int = 1_000_000,
         costs: Costs = FREE,
-        simulator: type[Simulator] = Simulator,
+        simulator: type[Any] | None = None,
         interval: int = MINUTE,
     ) -> None:
         traded: Mapping[str, Instrument] = {instrument.id: instrument for instrument in instruments}
         self.instruments, self.interval, self.at = traded, interval, START
-        self.venue = simulator(traded, Money.of(cash, "USD"), costs)
+        self.venue = (simulator or self.kind)(traded, Money.of(cash, "USD"), costs)
         self.account = Account(Money.of(cash, "USD"), traded)
         self.reports: list[Report] = []
         self.accepted: dict[str, Accepted] = {}

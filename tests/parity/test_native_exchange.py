@@ -35,8 +35,8 @@ from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Bracket, Order, OrderType, Role, Side
 from quorate.native.exchange import REASONS, Exchange, Kind, Rows, Told
 from quorate.simulator.costs import Costs
-from quorate.simulator.simulator import Simulator
 from tests.exchange import CRYPTO, FUTURE, PLAIN, SMALL, START, approve
+from tests.oracles.exchange.simulator import Simulator
 from tests.property.test_simulator import trade
 
 ROLE_OF = (Role.ENTRY, Role.EXIT, Role.STOP, Role.TARGET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -9,17 +10,22 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quorate.core.canon import spell
 from quorate.core.errors import InvariantError
-from quorate.core.events import Bar, Charged, Fill, Roll, Rolled, Settled
+from quorate.core.events import Bar, Charged, Fill, Report, Roll, Rolled, Settled
 from quorate.core.instant import HOUR
+from quorate.core.money import Money
 from quorate.core.order import Role
-from quorate.simulator import matching, simulator
+from quorate.native.exchange import Told
 from quorate.simulator.costs import Costs
-from quorate.simulator.ledger import Ledger
 from quorate.simulator.simulator import Simulator
+from quorate.simulator.wording import Wording
 from tests.exchange import CRYPTO, FUTURE, SMALL, Desk
+from tests.oracles.exchange import matching, simulator
+from tests.oracles.exchange.ledger import Ledger
+from tests.oracles.exchange.simulator import Simulator as Oracle
 
 LEVELS = {CRYPTO.id: 4_000_000, FUTURE.id: 60_000, SMALL.id: 1_234}
 SIZES = {CRYPTO.id: 400_000, FUTURE.id: 5, SMALL.id: 4_000_000}
@@ -69,9 +75,7 @@ def order_of(dice: Random, desk: Desk, number: int, levels: dict[str, int]) -> N
         desk.send(f"e{number}", side, lots, instrument=name, **terms, **bracket)
 
 
-def trade(
-    seed: int, *, steps: int = 60, kind: type[Simulator] = Simulator, costs: Costs | None = None
-) -> Desk:
+def trade(seed: int, *, steps: int = 60, kind: type[Any] = Simulator, costs: Costs | None = None) -> Desk:
     """A run of random order flow, all of Desk's rules checked at every report."""
     dice = Random(seed)
     if costs is None:
@@ -119,12 +123,25 @@ def test_the_same_flow_gives_the_same_reports_byte_for_byte(seed: int) -> None:
     assert spell(trade(seed).reports) == spell(trade(seed).reports)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_the_venue_and_its_readable_oracle_report_the_same_byte_for_byte(seed: int) -> None:
+    assert first_difference(seed, Simulator) is None
+
+
+def first_difference(seed: int, kind: type[Any], costs: Costs | None = None) -> int | None:
+    """The number of the first report in which a venue and the oracle differ."""
+    told, wanted = (trade(seed, steps=40, kind=each, costs=costs).reports for each in (kind, Oracle))
+    for number, (one, other) in enumerate(zip(told, wanted, strict=False)):
+        if spell(one) != spell(other):
+            return number
+    return None if len(told) == len(wanted) else min(len(told), len(wanted))
+
+
 # ---- planted defects: each of the checks above bites ---------------------------------------------------
 
 
-def caught(
-    kind: type[Simulator] = Simulator, error: type[BaseException] = AssertionError, match: str = ""
-) -> None:
+def caught(kind: type[Any] = Oracle, error: type[BaseException] = AssertionError, match: str = "") -> None:
     with pytest.raises(error, match=match):
         for seed in range(40):
             trade(seed, kind=kind, costs=Costs())
@@ -145,8 +162,8 @@ def test_a_rounding_error_in_a_roll_is_caught(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_charge_that_is_booked_but_not_reported_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    report = Simulator._report
-    monkeypatch.setattr(Simulator, "_report", lambda s, r: None if isinstance(r, Charged) else report(s, r))
+    report = Oracle._report
+    monkeypatch.setattr(Oracle, "_report", lambda s, r: None if isinstance(r, Charged) else report(s, r))
     caught(error=InvariantError, match="cash")
 
 
@@ -160,7 +177,7 @@ def test_crossed_bounds_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_exit_that_turns_is_caught() -> None:
-    class Turning(Simulator):
+    class Turning(Oracle):
         def _meet(self, order: Any, offer: Any, path: Any) -> Any:
             order.reduces = False
             return super()._meet(order, offer, path)
@@ -169,7 +186,7 @@ def test_an_exit_that_turns_is_caught() -> None:
 
 
 def test_a_doubled_execution_is_caught() -> None:
-    class Doubling(Simulator):
+    class Doubling(Oracle):
         def _fill(self, order: Any, *rest: Any) -> int:
             at = super()._fill(order, *rest)
             self._markets[order.instrument].book[order.id] = order
@@ -180,17 +197,78 @@ def test_a_doubled_execution_is_caught() -> None:
 
 
 def test_a_cancel_that_overtakes_its_fill_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    end = Simulator._end
+    end = Oracle._end
 
-    def forgetful(self: Simulator, order: Any) -> None:
+    def forgetful(self: Oracle, order: Any) -> None:
         order.until = None
         end(self, order)
 
-    monkeypatch.setattr(Simulator, "_end", forgetful)
+    monkeypatch.setattr(Oracle, "_end", forgetful)
     with pytest.raises(AssertionError, match=r"ended twice|filled after its end|executed"):
         for seed in range(60):
-            desk = trade(seed, costs=Costs(latency_ns=20 * HOUR))
+            desk = trade(seed, kind=Oracle, costs=Costs(latency_ns=20 * HOUR))
             assert not desk.ended.keys() & desk.filled.keys() - clipped(desk), "ended twice"
+
+
+# The same in the door to the native exchange: what rows are turned into.
+
+
+def worded(monkeypatch: pytest.MonkeyPatch, change: Callable[[Report], Report | None]) -> None:
+    """Every report row put into other words."""
+    honest = Wording.reports
+
+    def lying(self: Wording, rows: list[list[int]]) -> Iterator[Report]:
+        return (told for each in honest(self, rows) if (told := change(each)) is not None)
+
+    monkeypatch.setattr(Wording, "reports", lying)
+
+
+def test_a_fee_put_into_wrong_words_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    penny = Money(1, "USD")
+    worded(monkeypatch, lambda r: replace(r, fee=r.fee + penny) if isinstance(r, Fill | Rolled) else r)
+    caught(Simulator, error=InvariantError, match="cash")
+
+
+def test_a_charge_that_is_not_passed_on_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    worded(monkeypatch, lambda r: None if isinstance(r, Charged) else r)
+    caught(Simulator, error=InvariantError, match="cash")
+
+
+def test_bounds_put_the_wrong_way_round_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    worded(monkeypatch, lambda r: replace(r, best=r.worst, worst=r.best) if isinstance(r, Fill) else r)
+    caught(Simulator, match="bounds crossed")
+
+
+def test_a_venue_that_takes_what_may_yet_be_withdrawn_is_caught() -> None:
+    class Hasty(Simulator):
+        def _look(self) -> None:
+            while (row := self._exchange.head()) is not None:
+                self._told.append(self._wording.report(row))
+                self._exchange.take()
+            super()._look()
+
+    slow = Costs(latency_ns=20 * HOUR)
+    differs = [seed for seed in range(60) if fails(seed, Hasty, slow)]
+    assert differs and not any(fails(seed, Simulator, slow) for seed in differs[:3])
+
+
+def fails(seed: int, kind: type[Any], costs: Costs) -> bool:
+    """Whether a venue breaks a rule, or differs from the oracle."""
+    try:
+        return first_difference(seed, kind, costs) is not None
+    except (AssertionError, InvariantError):
+        return True
+
+
+@pytest.mark.parametrize("column", [Told.MAKER, Told.FILLED_AT, Told.PARENT, Told.TYPE, Told.REASON])
+def test_a_column_that_is_not_read_is_caught(monkeypatch: pytest.MonkeyPatch, column: Told) -> None:
+    honest = Wording.report
+
+    def blind(self: Wording, row: list[int]) -> Report:
+        return honest(self, [0 if place == column else value for place, value in enumerate(row)])
+
+    monkeypatch.setattr(Wording, "report", blind)
+    assert any(fails(seed, Simulator, Costs()) for seed in range(12))
 
 
 def clipped(desk: Desk) -> set[str]:

@@ -11,11 +11,18 @@ from msgspec.structs import replace
 from quorate.core.events import Accepted, Bar, Cancelled, Fill, Rejected
 from quorate.core.instant import MINUTE
 from quorate.core.order import Role
-from quorate.simulator import simulator
 from quorate.simulator.costs import Costs
 from tests.exchange import FREE, PLAIN, START, Desk
+from tests.oracles.exchange import simulator
 
 COSTLY = replace(PLAIN, spread_bps=Decimal(20), slippage_bps=Decimal(10))  # at 10,000: half 10, slip 10 ticks
+
+
+@pytest.fixture(autouse=True, params=["native", "oracle"])
+def _venue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every case by hand holds for the product and for the readable oracle."""
+    if request.param == "oracle":
+        monkeypatch.setattr(Desk, "kind", simulator.Simulator)
 
 
 def prices(fill: Fill) -> tuple[int, int, int]:
@@ -310,6 +317,7 @@ def test_an_exit_in_one_instrument_frees_margin_for_another_in_the_same_instant(
 
 
 def test_a_matcher_that_ignores_gaps_fails_the_gap_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Desk, "kind", simulator.Simulator)
     honest = simulator.meet
 
     def dreamer(order: Any, offer: Any, path: Any) -> Any:
@@ -323,6 +331,7 @@ def test_a_matcher_that_ignores_gaps_fails_the_gap_test(monkeypatch: pytest.Monk
 
 
 def test_a_matcher_that_prefers_targets_fails_the_ambiguity_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Desk, "kind", simulator.Simulator)
     monkeypatch.setattr(
         simulator, "_stops_first", lambda m: (m.order.role is not Role.TARGET, m.order.number)
     )
@@ -333,6 +342,7 @@ def test_a_matcher_that_prefers_targets_fails_the_ambiguity_test(monkeypatch: py
 def test_legs_that_sleep_through_the_entrys_bar_fail_the_same_bar_test(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Desk, "kind", simulator.Simulator)
     monkeypatch.setattr(simulator, "aftermath", lambda order, offer, outcome, path: simulator.opening(offer))
     with pytest.raises(AssertionError):
         test_the_stop_is_live_within_the_bar_of_the_entry()

@@ -28,11 +28,20 @@ from quorate.core.instrument import Kind
 from quorate.core.money import E8, Money
 from quorate.core.order import Bracket, Role
 from quorate.core.ports import Venue
-from quorate.simulator.costs import Costs, financing_e8
+from quorate.simulator.costs import Costs
 from quorate.simulator.simulator import Simulator
 from tests.exchange import CRYPTO, FUTURE, PLAIN, START, Desk, approve
+from tests.oracles.exchange import simulator
+from tests.oracles.exchange.costs import financing_e8
 
 SLOW = Costs(latency_ns=90_000_000_000)  # a bar and a half
+
+
+@pytest.fixture(autouse=True, params=["native", "oracle"])
+def _venue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every case by hand holds for the product and for the readable oracle."""
+    if request.param == "oracle":
+        monkeypatch.setattr(Desk, "kind", simulator.Simulator)
 
 
 def test_it_is_a_venue() -> None:

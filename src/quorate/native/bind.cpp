@@ -87,14 +87,10 @@ void bind_tape(nb::module_& m) {
 
 }  // namespace
 
-#ifdef __SIZEOF_INT128__
 void bind_exchange(nb::module_& m);  // bind_exchange.cpp
-#endif
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
   bind_tape(m);
-#ifdef __SIZEOF_INT128__  // see CMakeLists.txt: elsewhere the exchange is not built
   bind_exchange(m);
-#endif
 }

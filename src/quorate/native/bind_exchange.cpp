@@ -1,6 +1,7 @@
 // The Python face of the native exchange: rows in and rows out as int64 matrices, and the words of help().
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -49,6 +50,9 @@ class Shared {
   Exchange exchange_;
   bool running_ = false;
 };
+
+using MarketRow = std::array<std::int64_t, 10>;
+using ReportRow = std::array<std::int64_t, 16>;
 
 // Both rows are structs of nothing but int64, so a C-contiguous matrix of them is an array of the struct.
 std::span<const MarketEvent> events_of(const Rows& rows) {
@@ -125,6 +129,20 @@ Table run(Shared& shared, const Rows& rows) {
   return table_of(std::move(out));
 }
 
+// One instant of a few rows, where plain integers come and go faster than matrices.
+std::vector<ReportRow> step(Shared& shared, const std::vector<MarketRow>& rows) {
+  std::vector<Report> out;
+  shared.exchange().advance({reinterpret_cast<const MarketEvent*>(rows.data()), rows.size()}, out);
+  const auto* first = reinterpret_cast<const ReportRow*>(out.data());
+  return {first, first + out.size()};
+}
+
+std::optional<ReportRow> head(Shared& shared) {
+  const Report* report = shared.exchange().head();
+  if (report == nullptr) return std::nullopt;
+  return *reinterpret_cast<const ReportRow*>(report);
+}
+
 Table drain(Shared& shared, Instant until) {
   std::vector<Report> out;
   shared.exchange().drain(until, out);
@@ -160,6 +178,9 @@ void bind_exchange(nb::module_& m) {
       .def("knows", [](Shared& s, OrderId order) { return s.exchange().knows(order); }, "order"_a,
            "Whether an order, or a leg, ever was.")
       .def("watch", &advance, "rows"_a.noconvert(), "One instant: int64 (n, 10) in, int64 (m, 16) out.")
+      .def("step", &step, "rows"_a, "The same from and to plain integers, for an instant of a few rows.")
+      .def("head", &head, "The first report on its way, left in place; None when there is none.")
+      .def("take", [](Shared& s) { s.exchange().take(); }, "Forgets it.")
       .def("run", &run, "rows"_a.noconvert(),
            "Many instants, without the GIL; rows must not change meanwhile.")
       .def("drain", &drain, "until"_a, "The reports on their way that are due at or before an instant.")

@@ -44,6 +44,11 @@ class Exchange {
   // Appends the reports on their way that are due at or before an instant.
   void drain(Instant until, std::vector<Report>& out);
 
+  // The first report on its way, left in place, where a cancel's may yet be withdrawn; nullptr when there is
+  // none. `take` forgets it.
+  const Report* head() const { return head_ < waiting_.size() ? &waiting_[head_] : nullptr; }
+  void take();
+
   // Whether an order, or a leg, ever was.
   bool knows(OrderId id) const;
   // The instant of the first report on its way; `forever` when there is none.
@@ -73,6 +78,7 @@ class Exchange {
   Instant arrival_of(Instant at) const;
 
   void wait(const Report& report);
+  void forget_taken();
   void withdraw_cancel(OrderId id);
   void tell(const Report& report) { out_->push_back(report); }
   void tell_end(Report::Kind kind, OrderId id, Reason reason);

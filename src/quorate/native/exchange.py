@@ -31,6 +31,7 @@ from quorate.native import _native
 
 Rows = NDArray[np.int64]
 
+BAR, ROLL = 0, 1  # kinds of market rows
 FOREVER = 2**63 - 1
 SIDES = {"buy": 1, "sell": -1}
 TYPES = {"market": 0, "limit": 1, "stop": 2}
@@ -230,13 +231,30 @@ class Exchange:
         """
         return self._core.watch(rows)
 
+    def step(self, rows: list[tuple[int, ...]]) -> list[list[int]]:
+        """The same from and to plain integers: for one instant of a few rows. Hot."""
+        try:
+            return self._core.step(rows)
+        except TypeError:
+            for number, row in enumerate(rows):
+                _check_whole(f"row {number}: ", **{each.name.lower(): row[each] for each in Market})
+            raise
+
     def run(self, rows: Rows) -> Rows:
-        """The same for a whole block, instant after instant, without the GIL; every row is checked first."""
+        """`watch` for a whole block, instant after instant, without the GIL; every row is checked first."""
         return self._core.run(rows)
 
     def drain(self, until: int = FOREVER) -> Rows:
         """The reports on their way that are due at or before an instant."""
         return self._core.drain(until)
+
+    def head(self) -> list[int] | None:
+        """The first report on its way, left in place; None when there is none. A cancel's may yet go."""
+        return self._core.head()
+
+    def take(self) -> None:
+        """Forgets that first report. ValueError when there is none."""
+        self._core.take()
 
     @property
     def due(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from quorate.core.order import Order, OrderType, Role, Side
-from quorate.simulator.costs import Offer
+from tests.oracles.exchange.costs import Offer
 
 WORST_SLIPPAGE = 3  # the worst bound allows this many times the likely slippage
 

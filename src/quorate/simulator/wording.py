@@ -1,0 +1,126 @@
+"""Puts the native exchange's report rows into words: one row of whole numbers, one typed event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from quorate.core.errors import VenueError
+from quorate.core.events import (
+    Accepted,
+    Cancelled,
+    Charged,
+    Expired,
+    Fill,
+    Rejected,
+    Report,
+    Rolled,
+    Settled,
+)
+from quorate.core.instrument import Instrument
+from quorate.core.money import Money
+from quorate.core.order import Role, Side
+from quorate.native.exchange import REASONS, ROLES, SIDES, TYPES, Exchange, Kind, Told
+
+Row = list[int]
+
+_ASKED = REASONS.index("asked")
+_LIMIT, _STOP = TYPES["limit"], TYPES["stop"]
+_ROLES = {code: Role(word) for word, code in ROLES.items()}
+_SIDES = {code: Side(word) for word, code in SIDES.items()}
+
+
+class Wording:
+    """What rows do not hold is kept here: why a cancel was asked for, whose child an order is.
+
+    ``asked``: the reason of each cancel by order. ``parents``: of the orders that were sent with one.
+    """
+
+    def __init__(self, exchange: Exchange, instruments: Mapping[str, Instrument], currency: str) -> None:
+        self._exchange = exchange
+        self._instruments = list(instruments.values())
+        self._currency = currency
+        self._fills: dict[int, int] = {}
+        self.asked: dict[str, str] = {}
+        self.parents: dict[str, str] = {}
+
+    def reports(self, rows: list[Row]) -> Iterator[Report]:
+        """The events of complete rows: a SETTLED one takes the HELD rows that follow it."""
+        place = 0
+        while place < len(rows):
+            row = rows[place]
+            place += 1
+            if row[Told.KIND] == Kind.SETTLED:
+                held, place = rows[place : place + row[Told.LOTS]], place + row[Told.LOTS]
+                yield self._settled(row, held)
+            else:
+                yield self.report(row)
+
+    def report(self, row: Row) -> Report:
+        """The event of one row that stands alone. Raises VenueError for a kind that no desk knows."""
+        kind = row[Told.KIND]
+        if kind == Kind.ACCEPTED:
+            return self._accepted(row)
+        if kind == Kind.FILL:
+            return self._fill(row)
+        if kind in (Kind.ROLLED, Kind.CHARGED):
+            return self._money(row)
+        at, order = row[Told.AT], self._exchange.name(row[Told.ORDER])
+        if kind == Kind.CANCELLED:
+            return Cancelled(at, order, self._why(row, order))
+        if kind == Kind.REJECTED:
+            return Rejected(at, order, REASONS[row[Told.REASON]])
+        if kind == Kind.EXPIRED:
+            return Expired(at, order)
+        raise VenueError(f"a report of kind {kind} has no words", where="simulator")
+
+    def _why(self, row: Row, order: str) -> str:
+        code = row[Told.REASON]
+        return self.asked[order] if code == _ASKED else REASONS[code]
+
+    def _accepted(self, row: Row) -> Accepted:
+        instrument, kind, parent = self._instruments[row[Told.INSTRUMENT]], row[Told.TYPE], row[Told.PARENT]
+        order, price = self._exchange.name(row[Told.ORDER]), instrument.price(row[Told.PRICE])
+        return Accepted(
+            at=row[Told.AT],
+            order=order,
+            instrument=instrument.id,
+            role=_ROLES[row[Told.ROLE]],
+            side=_SIDES[row[Told.SIDE]],
+            quantity=instrument.quantity(row[Told.LOTS]),
+            trigger=price if kind == _STOP else None,
+            limit=price if kind == _LIMIT else None,
+            parent=self._exchange.name(parent) if parent >= 0 else self.parents.get(order),
+        )
+
+    def _fill(self, row: Row) -> Fill:
+        """Fills of one order after its first are numbered from 2 on."""
+        instrument, number = self._instruments[row[Told.INSTRUMENT]], row[Told.ORDER]
+        order = self._exchange.name(number)
+        count = self._fills[number] = self._fills.get(number, 0) + 1
+        return Fill(
+            at=row[Told.AT],
+            id=f"{order}/fill" if count == 1 else f"{order}/fill/{count}",
+            order=order,
+            instrument=instrument.id,
+            side=_SIDES[row[Told.SIDE]],
+            role=_ROLES[row[Told.ROLE]],
+            quantity=instrument.quantity(row[Told.LOTS]),
+            price=instrument.price(row[Told.PRICE]),
+            fee=instrument.money(row[Told.MONEY]),
+            filled_at=row[Told.FILLED_AT],
+            best=instrument.price(row[Told.BEST]),
+            worst=instrument.price(row[Told.WORST]),
+            maker=bool(row[Told.MAKER]),
+        )
+
+    def _money(self, row: Row) -> Rolled | Charged:
+        at, instrument = row[Told.AT], self._instruments[row[Told.INSTRUMENT]]
+        money = instrument.money(row[Told.MONEY])
+        if row[Told.KIND] == Kind.CHARGED:
+            return Charged(at, instrument.id, money, REASONS[row[Told.REASON]])
+        old, new = instrument.price(row[Told.BEST]), instrument.price(row[Told.PRICE])
+        return Rolled(at, instrument.id, old, new, money)
+
+    def _settled(self, row: Row, held: list[Row]) -> Settled:
+        lots = {self._instruments[each[Told.INSTRUMENT]].id: each[Told.LOTS] for each in held}
+        return Settled(row[Told.AT], Money(row[Told.MONEY], self._currency), dict(sorted(lots.items())))
