@@ -30,6 +30,8 @@ class Simulator:
     events come that it cannot match on, and when a number leaves 63 bits: it is closed from then on.
     """
 
+    __slots__ = ("_at", "_exchange", "_head", "_instruments", "_places", "_told", "_wording", "ledger")
+
     def __init__(
         self, instruments: Mapping[str, Instrument], cash: Money, costs: Costs = DEFAULT_COSTS
     ) -> None:
@@ -125,29 +127,30 @@ class Simulator:
         if at <= self._at:
             raise VenueError(f"the market of instant {at} comes after that of {self._at}", where="simulator")
         places = self._places
-        try:
-            rows = self._exchange.step(
-                [
+        rows: list[tuple[int, ...]] = []
+        for event in events:
+            if type(event) is Bar and (place := places.get(event.instrument)) is not None:
+                rows.append(
                     (
-                        each.at, BAR, places[each.instrument], each.start,
-                        each.open, each.high, each.low, each.close, each.volume, each.spread,
+                        event.at, BAR, place, event.start, event.open, event.high, event.low, event.close,
+                        event.volume, event.spread,
                     )
-                    if type(each) is Bar
-                    else self._roll(each)
-                    for each in events
-                ]
-            )  # fmt: skip
-        except KeyError as error:
-            raise VenueError(f"{error.args[0]} is not traded here", where="simulator") from error
+                )  # fmt: skip
+            else:
+                rows.append(self._roll(event))
+        try:
+            told = self._exchange.step(rows)
         except (ValueError, OverflowError) as error:
             raise VenueError(str(error), where="simulator") from error
         self._at = at
-        if rows:
-            self._told.extend(self._wording.reports(rows))
+        if told:
+            self._told.extend(self._wording.reports(told))
             self._look()
 
     def _roll(self, event: MarketEvent) -> tuple[int, ...]:
-        """A roll's row. Raises VenueError for all else: there is nothing to match on."""
+        """A roll's row. Raises VenueError for all that this venue cannot match on."""
+        if type(event) is Bar:
+            raise VenueError(f"{event.instrument} is not traded here", where="simulator")
         if type(event) is not Roll or event.instrument not in self._places:
             what = f"a {type(event).__name__} of {event.instrument}"
             raise VenueError(f"{what} is nothing this venue can match on", where="simulator")
