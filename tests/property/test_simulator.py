@@ -242,8 +242,8 @@ def test_bounds_put_the_wrong_way_round_are_caught(monkeypatch: pytest.MonkeyPat
 def test_a_venue_that_takes_what_may_yet_be_withdrawn_is_caught() -> None:
     class Hasty(Simulator):
         def _look(self) -> None:
-            while (row := self._exchange.head()) is not None:
-                self._told.append(self._wording.report(row))
+            while row := self._exchange.head().tolist():
+                self._told.append(self._wording.report(row[0]))
                 self._exchange.take()
             super()._look()
 

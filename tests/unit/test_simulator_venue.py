@@ -30,7 +30,7 @@ from quorate.core.order import Bracket, Role
 from quorate.core.ports import Venue
 from quorate.simulator.costs import Costs
 from quorate.simulator.simulator import Simulator
-from tests.exchange import CRYPTO, FUTURE, PLAIN, START, Desk, approve
+from tests.exchange import CRYPTO, FREE, FUTURE, PLAIN, START, Desk, approve
 from tests.oracles.exchange import simulator
 from tests.oracles.exchange.costs import financing_e8
 
@@ -288,3 +288,48 @@ def test_slippage_scales_and_never_helps() -> None:
         paid.append(desk.fills[0].price.count)
         assert isinstance(desk.reports[1], Fill)
     assert paid == [4_000_200, 4_000_800, 4_001_400]
+
+
+# ---- the native exchange's own limits ------------------------------------------------------------------
+
+
+def test_numbers_beyond_63_bits_close_the_venue() -> None:
+    venue = Simulator({CRYPTO.id: CRYPTO}, Money.of(1, "USD"), FREE)
+    price = 2**62
+    venue.watch([Bar(1, CRYPTO.id, 0, price, price, price, price)])
+    order = Desk(CRYPTO).send("e", "buy", 2**62)
+    venue.submit(approve(order, 1))
+    with pytest.raises(VenueError, match="the exchange is closed"):
+        venue.watch([Bar(2, CRYPTO.id, 1, price, price, price, price)])
+    with pytest.raises(VenueError, match="the exchange is closed"):
+        venue.submit(approve(replace(order, id="f"), 2))
+    with pytest.raises(VenueError, match="row 0: open needs more than 63 bits"):
+        Simulator({CRYPTO.id: CRYPTO}, Money.of(1, "USD")).watch([Bar(1, CRYPTO.id, 0, 2**70, 1, 1, 1)])
+
+
+def test_terms_the_exchange_cannot_keep_exactly_are_refused_at_the_start() -> None:
+    with pytest.raises(VenueError, match="instrument X: half_spread"):
+        Simulator({"X": replace(PLAIN, id="X", spread_bps=Decimal("0.1234567891234567"))}, Money.of(1, "USD"))
+
+
+def test_names_that_belong_to_brackets_are_refused() -> None:
+    venue = Simulator({PLAIN.id: PLAIN}, Money.of(1, "USD"))
+    with pytest.raises(VenueError, match="belong to brackets"):
+        venue.submit(approve(replace(Desk(PLAIN).send("e", "buy", 1), id="e/stop"), 0))
+
+
+def test_what_is_shown_is_what_is_taken() -> None:
+    venue = Simulator({PLAIN.id: PLAIN}, Money.of(1_000, "USD"), FREE)
+    venue.submit(approve(Desk(PLAIN).send("e", "buy", 1), 0))
+    venue.watch([Bar(1, "PLAIN", 0, 100, 100, 100, 100)])
+    taken = []
+    while (head := venue.peek()) is not None:
+        assert venue.peek() is head is venue.pop()
+        taken.append(type(head))
+    assert taken == [Accepted, Fill, Settled]
+    ledger = venue.ledger
+    assert (ledger.cash, ledger.positions, ledger.marks) == (
+        Money.of(999, "USD"),
+        {"PLAIN": 1},
+        {"PLAIN": 100},
+    )

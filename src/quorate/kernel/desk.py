@@ -39,6 +39,7 @@ class Desk:
         self.portfolio = portfolio
         self.execution = execution
         self.shield = shield
+        self._unsized: frozenset[str] = frozenset()  # wanted last time, and came to no order
 
     @property
     def account(self) -> Account:
@@ -64,7 +65,6 @@ class Desk:
         signals = self.hear(event, view, effects)
         decision = self.decide.on(event, signals, view)
         if decision is not None:
-            effects.append(decision)
             orders += self._size(decision, view, effects)
         for child in self.execution.due(orders, view):
             self._review(child, view, number, effects)
@@ -92,14 +92,26 @@ class Desk:
         return signals
 
     def _size(self, decision: Decision, view: View, effects: list[AnyEffect]) -> list[Order]:
-        """Orders for the decision; a stance that comes to no order is no stance, and that is told."""
+        """Orders for the decision; a stance that comes to no order is no stance, and that is told once.
+
+        Until such an instrument can be sized again, a decision about nothing else is not one.
+        """
         orders = self.portfolio.on(decision, self.account, view)
         entered = {order.instrument for order in orders if order.role is Role.ENTRY}
-        for target in decision.targets:
-            stands = self.account.lots(target.instrument) * target.stance > 0
-            if target.stance is not Stance.FLAT and target.instrument not in entered and not stands:
-                self.decide.stand_down(target.instrument)
-                effects.append(Tell(decision.at, "no order", f"{target.instrument}: {NO_SIZE}"))
+        unsized = frozenset(
+            target.instrument
+            for target in decision.targets
+            if target.stance is not Stance.FLAT
+            and target.instrument not in entered
+            and not self.account.lots(target.instrument) * target.stance > 0
+        )
+        if orders or len(unsized) < len(decision.targets) or not unsized <= self._unsized:
+            effects.append(decision)
+        for name in sorted(unsized):
+            self.decide.stand_down(name)
+            if name not in self._unsized:
+                effects.append(Tell(decision.at, "no order", f"{name}: {NO_SIZE}"))
+        self._unsized = self._unsized.difference(target.instrument for target in decision.targets) | unsized
         return orders
 
     def _stand_down(self, event: AnyEvent, effects: list[AnyEffect], view: View) -> list[Order]:

@@ -94,6 +94,11 @@ OrderId submit(Shared& shared, Instant at, std::int64_t instrument, std::int64_t
   return shared.exchange().submit(order);
 }
 
+Table head(Shared& shared) {
+  const Report* first = shared.exchange().head();
+  return table_of(first ? std::vector<Report>{*first} : std::vector<Report>{});
+}
+
 std::size_t place_of(const Exchange& exchange, std::int64_t instrument) {
   const auto place = static_cast<std::size_t>(instrument);  // a negative one wraps to one there never is
   if (place < exchange.terms().size()) return place;
@@ -137,12 +142,6 @@ std::vector<ReportRow> step(Shared& shared, const std::vector<MarketRow>& rows) 
   return {first, first + out.size()};
 }
 
-std::optional<ReportRow> head(Shared& shared) {
-  const Report* report = shared.exchange().head();
-  if (report == nullptr) return std::nullopt;
-  return *reinterpret_cast<const ReportRow*>(report);
-}
-
 Table drain(Shared& shared, Instant until) {
   std::vector<Report> out;
   shared.exchange().drain(until, out);
@@ -167,6 +166,7 @@ void bind_exchange(nb::module_& m) {
   nb::class_<Shared>(m, "Exchange", "A simulated exchange over bars, in whole numbers. One thread at a time.")
       .def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
            "ValueError: a ratio or a latency that makes no sense.")
+      .def("head", &head, "The first report on its way as a table of one row, or of none.")
       .def("submit", &submit, "at"_a, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a,
            "price"_a = nb::none(), "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever,
            "Sends an order and returns its number; its legs will be the next two.")
@@ -179,8 +179,7 @@ void bind_exchange(nb::module_& m) {
            "Whether an order, or a leg, ever was.")
       .def("watch", &advance, "rows"_a.noconvert(), "One instant: int64 (n, 10) in, int64 (m, 16) out.")
       .def("step", &step, "rows"_a, "The same from and to plain integers, for an instant of a few rows.")
-      .def("head", &head, "The first report on its way, left in place; None when there is none.")
-      .def("take", [](Shared& s) { s.exchange().take(); }, "Forgets it.")
+      .def("take", [](Shared& s) { s.exchange().take(); }, "Takes the first report on its way.")
       .def("run", &run, "rows"_a.noconvert(),
            "Many instants, without the GIL; rows must not change meanwhile.")
       .def("drain", &drain, "until"_a, "The reports on their way that are due at or before an instant.")

@@ -113,16 +113,6 @@ void Exchange::withdraw_cancel(OrderId id) {
 
 void Exchange::drain(Instant until, std::vector<Report>& out) {
   while (head_ < waiting_.size() && waiting_[head_].at <= until) out.push_back(waiting_[head_++]);
-  forget_taken();
-}
-
-void Exchange::take() {
-  if (head_ == waiting_.size()) refuse("there is no report on its way");
-  ++head_;
-  forget_taken();
-}
-
-void Exchange::forget_taken() {
   if (head_ == waiting_.size() || head_ >= 4096) {  // rarely: what was taken must not pile up
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(head_));
     head_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -44,15 +45,17 @@ class Exchange {
   // Appends the reports on their way that are due at or before an instant.
   void drain(Instant until, std::vector<Report>& out);
 
-  // The first report on its way, left in place, where a cancel's may yet be withdrawn; nullptr when there is
-  // none. `take` forgets it.
-  const Report* head() const { return head_ < waiting_.size() ? &waiting_[head_] : nullptr; }
-  void take();
-
   // Whether an order, or a leg, ever was.
   bool knows(OrderId id) const;
   // The instant of the first report on its way; `forever` when there is none.
   Instant due() const { return head_ < waiting_.size() ? waiting_[head_].at : forever; }
+  // The first report on its way, or none.
+  const Report* head() const { return head_ < waiting_.size() ? &waiting_[head_] : nullptr; }
+  // Takes it. Throws std::invalid_argument when there is none.
+  void take() {
+    if (head() == nullptr) throw std::invalid_argument("there is no report on its way");
+    ++head_;
+  }
   Instant now() const { return at_; }
   std::size_t working() const { return pool_.size() - free_.size(); }
   const Ledger& ledger() const { return ledger_; }
@@ -78,7 +81,6 @@ class Exchange {
   Instant arrival_of(Instant at) const;
 
   void wait(const Report& report);
-  void forget_taken();
   void withdraw_cancel(OrderId id);
   void tell(const Report& report) { out_->push_back(report); }
   void tell_end(Report::Kind kind, OrderId id, Reason reason);

@@ -31,7 +31,6 @@ from quorate.native import _native
 
 Rows = NDArray[np.int64]
 
-BAR, ROLL = 0, 1  # kinds of market rows
 FOREVER = 2**63 - 1
 SIDES = {"buy": 1, "sell": -1}
 TYPES = {"market": 0, "limit": 1, "stop": 2}
@@ -231,8 +230,12 @@ class Exchange:
         """
         return self._core.watch(rows)
 
+    def run(self, rows: Rows) -> Rows:
+        """The same for a whole block, instant after instant, without the GIL; every row is checked first."""
+        return self._core.run(rows)
+
     def step(self, rows: list[tuple[int, ...]]) -> list[list[int]]:
-        """The same from and to plain integers: for one instant of a few rows. Hot."""
+        """What `watch` does, from and to plain integers: for one instant of a few rows. Hot."""
         try:
             return self._core.step(rows)
         except TypeError:
@@ -240,20 +243,16 @@ class Exchange:
                 _check_whole(f"row {number}: ", **{each.name.lower(): row[each] for each in Market})
             raise
 
-    def run(self, rows: Rows) -> Rows:
-        """`watch` for a whole block, instant after instant, without the GIL; every row is checked first."""
-        return self._core.run(rows)
-
     def drain(self, until: int = FOREVER) -> Rows:
         """The reports on their way that are due at or before an instant."""
         return self._core.drain(until)
 
-    def head(self) -> list[int] | None:
-        """The first report on its way, left in place; None when there is none. A cancel's may yet go."""
+    def head(self) -> Rows:
+        """The first report on its way as a table of one row, or of none."""
         return self._core.head()
 
     def take(self) -> None:
-        """Forgets that first report. ValueError when there is none."""
+        """Takes that first report. ValueError when there is none."""
         self._core.take()
 
     @property

@@ -15,12 +15,14 @@ from quorate.core.events import Bar, MarketEvent, Report, Roll
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Order, OrderType
-from quorate.native.exchange import BAR, ROLL, Exchange
+from quorate.native.exchange import Exchange
 from quorate.simulator.books import Ledger
 from quorate.simulator.costs import Costs
 from quorate.simulator.wording import Wording
 
 DEFAULT_COSTS = Costs()
+
+_BAR, _ROLL = 0, 1  # kinds of the native exchange's market rows
 
 
 class Simulator:
@@ -29,8 +31,6 @@ class Simulator:
     Raises VenueError when it is handed anything but an ApprovedOrder, when time runs backwards, when market
     events come that it cannot match on, and when a number leaves 63 bits: it is closed from then on.
     """
-
-    __slots__ = ("_at", "_exchange", "_head", "_instruments", "_places", "_told", "_wording", "ledger")
 
     def __init__(
         self, instruments: Mapping[str, Instrument], cash: Money, costs: Costs = DEFAULT_COSTS
@@ -132,7 +132,7 @@ class Simulator:
             if type(event) is Bar and (place := places.get(event.instrument)) is not None:
                 rows.append(
                     (
-                        event.at, BAR, place, event.start, event.open, event.high, event.low, event.close,
+                        event.at, _BAR, place, event.start, event.open, event.high, event.low, event.close,
                         event.volume, event.spread,
                     )
                 )  # fmt: skip
@@ -154,7 +154,7 @@ class Simulator:
         if type(event) is not Roll or event.instrument not in self._places:
             what = f"a {type(event).__name__} of {event.instrument}"
             raise VenueError(f"{what} is nothing this venue can match on", where="simulator")
-        return event.at, ROLL, self._places[event.instrument], 0, event.old, 0, 0, event.new, 0, 0
+        return event.at, _ROLL, self._places[event.instrument], 0, event.old, 0, 0, event.new, 0, 0
 
     # ---- what both need ------------------------------------------------------------------------------
 
@@ -163,8 +163,8 @@ class Simulator:
         if self._told:
             self._head = self._told[0]
         else:
-            row = self._exchange.head()
-            self._head = None if row is None else self._wording.report(row)
+            row = self._exchange.head().tolist()
+            self._head = self._wording.report(row[0]) if row else None
 
     def _check_now(self, at: int, what: str) -> None:
         if at < self._at:
