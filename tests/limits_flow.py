@@ -35,33 +35,36 @@ from quorate.core.order import ApprovedOrder, Bracket, Order, OrderType, Role, S
 from quorate.market.market import Market
 from quorate.shield.mint import Mint
 from quorate.shield.rulebook import Rulebook, parse
+from quorate.shield.rules.base import Cap, most_lots
 from tests.limits import Twin
 from tests.shield_support import KEY, START, plain
 
 
-def any_share(dice: Random, loose: str, most: str) -> Decimal:
-    """A share as a rulebook may have it: loose, tight, odd; never above its ceiling."""
-    tight = Decimal(dice.randint(1, 10**6)) / 10 ** dice.randint(6, 8)
-    return min(dice.choice((Decimal(loose), Decimal(loose), tight, Decimal(most))), Decimal(most))
+def any_share(dice: Random, loose: str, most: str, tightness: float) -> Decimal:
+    """A share as a rulebook may have it: loose, or tight and odd; never above its ceiling."""
+    if dice.random() < tightness:
+        return min(Decimal(dice.randint(1, 10**6)) / 10 ** dice.randint(6, 8), Decimal(most))
+    return Decimal(dice.choice((loose, loose, loose, most)))
 
 
 def any_rulebook(dice: Random) -> Rulebook:
     """Random limits within their ceilings, about half of them loose."""
     tree: dict[str, Any] = plain("balanced")
     maybe = lambda: dice.choice((None, None, Decimal(dice.randint(1, 10**12)) / 10**8, Decimal(500)))  # noqa: E731
-    share = lambda loose, most: any_share(dice, loose, most)  # noqa: E731
+    tightness = dice.choice((0.0, 0.1, 0.1, 0.5))
+    share = lambda loose, most: any_share(dice, loose, most, tightness)  # noqa: E731
     tree["approval_ttl_s"] = dice.choice((1, 5, 3_600))
     tree["currencies"] = ["USD"]
     tree["bracket"] = {"stop_ticks_min": dice.choice((1, 2, 7))}
     tree["exposure"] = {
         "trade_share": share("0.5", "0.5"), "position_share": share("0.5", "0.5"),
-        "gross_share": share("10", "10"), "net_share": share("10", "10"), "leverage_max": share("10", "10"),
+        "gross_share": share("1", "10"), "net_share": share("0.3", "10"), "leverage_max": share("2", "10"),
         "positions_max": dice.choice((1, 2, 20, 20)), "trade_money": maybe(), "gross_money": maybe(),
     }  # fmt: skip
     tree["risk"] = {"trade_share": share("0.02", "0.02")}
     tree["futures"] = {"contracts_max": dice.choice((1, 5, 400)), "margin_share": share("1", "1")}
     tree["losses"] = {
-        "day_share": share("0.5", "1"), "drawdown_share": share("0.5", "1"), "hour_share": share("0.5", "1"),
+        "day_share": share("0.1", "1"), "drawdown_share": share("0.1", "1"), "hour_share": share("0.1", "1"),
         "day_money": maybe(), "streak_max": dice.choice((1, 2, 3)),
         "streak_pause_s": dice.choice((1, 60, 3_600, 10**7)),
     }  # fmt: skip
@@ -78,7 +81,7 @@ def any_rulebook(dice: Random) -> Rulebook:
 
 def any_instrument(dice: Random, name: str) -> Instrument:
     """Whole and odd ticks and lots of every kind."""
-    kind = dice.choice((Kind.SPOT, Kind.PERPETUAL, Kind.FUTURE, Kind.FUTURE, Kind.EQUITY))
+    kind = dice.choice((Kind.SPOT, Kind.PERPETUAL, Kind.FUTURE, Kind.EQUITY))
     future = kind is Kind.FUTURE
     return Instrument(
         name, kind, "USD",
@@ -86,7 +89,8 @@ def any_instrument(dice: Random, name: str) -> Instrument:
         lot=Decimal(dice.choice(("1", "0.5", "3") if future else ("0.01", "0.0003", "1", "0.00001"))),
         multiplier=Decimal(dice.choice(("20", "0.1") if future else ("1", "1", "0.333"))),
         taker_bps=Decimal(dice.choice(("0", "4.5", "10"))), commission=Decimal(dice.choice(("0", "2.25"))),
-        margin=Decimal(dice.choice(("1", "0.1", "0.077"))), max_lots=dice.choice((0, 0, 0, 7, 5_000)),
+        margin=Decimal(dice.choice(("1", "0.1", "0.0770000123457"))),
+        max_lots=dice.choice((0, 0, 0, 7, 5_000)),
     )  # fmt: skip
 
 
@@ -95,7 +99,7 @@ class Flow:
 
     def __init__(self, seed: int, kind: type[Twin] = Twin) -> None:
         self.dice = dice = Random(seed)
-        names = ("AAA", "BBB", "NQ", "ES")[: dice.randint(1, 4)]
+        names = ("AAA", "BBB", "NQ", "ES")[: dice.choice((1, 2, 3, 4, 4))]
         self.instruments = {name: any_instrument(dice, name) for name in names}
         self.prices = {name: dice.choice((100, 10_000, 60_000)) for name in names}
         lot_e8 = max(each.worth_e8(self.prices[name], 1) for name, each in self.instruments.items())
@@ -139,15 +143,17 @@ class Flow:
         self.pass_to(self.next_at())
         for _ in range(dice.choice((0, 1, 2, 4))):
             self.report()
-        if dice.random() < 0.15:
-            self.nudge()
         self.people()
         for name in self.instruments:
             if dice.random() < 0.9:
                 self.bar(name)
+        if dice.random() < 0.1:
+            self.nudge()
         self.on(InstantClosed(self.at))
         for _ in range(dice.choice((0, 1, 2, 3, 6))):
-            self.ask()
+            self.ask(self.any_order())
+        if dice.random() < 0.3:
+            self.to_cap()
         if self.left and dice.random() < 0.3:
             order = dice.choice((*self.left, *self.legs))
             self.twin.may_cancel(Cancel(self.at, order, "AAA", "asked"))
@@ -176,18 +182,25 @@ class Flow:
         step = self.prices[name] // (3 if wild else 200) + 2
         price = self.prices[name] = max(2, self.prices[name] + dice.randint(-step, step))
         start = self.at - dice.choice((*[MINUTE] * 9, *[HOUR] * 3, 0))
-        if dice.random() < 0.03 and self.account.lots(name):
-            old, new = self.instruments[name].price(price), self.instruments[name].price(price + 3)
-            self.on(Rolled(self.at, name, old, new, Money(dice.randint(0, 10**6), "USD")))
-            self.on(Roll(self.at, name, price, price + 3))
+        if dice.random() < 0.03:
+            self.roll(name, price, price + price // 9)
+            return
         self.on(Bar(self.at, name, start, price, price + 1, price - 1, price))
+
+    def roll(self, name: str, old: int, new: int) -> None:
+        """The series goes on in another contract, and trades there at the next instant."""
+        price, fee = self.instruments[name].price, Money(self.dice.randint(0, 10**6), "USD")
+        if self.account.lots(name):
+            self.on(Rolled(self.at, name, price(old), price(new), fee))
+        self.on(Roll(self.at, name, old, new))
+        self.prices[name] = new
 
     def people(self) -> None:
         dice = self.dice
         if dice.random() < 0.02:
             self.on(Halt(self.at, "ann", "test"))
         down = self.twin.breaker is not Breaker.NORMAL
-        if dice.random() < (0.4 if down else 0.02):
+        if dice.random() < (0.7 if down else 0.02):
             self.on(Resume(self.at, dice.choice((("ann", "bob"), ("ann", "bob"), ("",))), "test"))
 
     def nudge(self) -> None:
@@ -205,7 +218,7 @@ class Flow:
         if losses.day_money is not None and dice.random() < 0.5:
             base, cap = state.day_start_e8, int(losses.day_money * 10**8)
         amount = self.account.equity_e8 - (base - cap + dice.choice((-1, 0, 0, 1, 1)))
-        if cap < base // 10:  # what is left must be worth trading with
+        if cap <= base // 10:  # what is left must be worth trading with
             self.on(Charged(self.at, next(iter(self.instruments)), Money(amount, "USD"), "funding"))
 
     # ---- what the venue says ---------------------------------------------------------------------------
@@ -260,7 +273,7 @@ class Flow:
         lots = min(lots, abs(held)) if against else lots if role is Role.ENTRY else 0
         if lots == 0:
             return 0
-        ticks = max(1, self.prices[name] + self.dice.randint(-3, 3))
+        ticks = max(1, self.prices[name] + self.dice.choice((-3, -1, 0, 0, 1, 3)))
         price, quantity = instrument.price(ticks), instrument.quantity(lots)
         fee = instrument.money(instrument.fee_e8(ticks, lots, maker=False))
         self.on(Fill(self.at, order, order, name, side, role, quantity, price, fee, self.at, price, price))
@@ -283,9 +296,60 @@ class Flow:
 
     # ---- what the desk asks ------------------------------------------------------------------------------
 
-    def ask(self) -> None:
+    def to_cap(self) -> None:
+        """A charge after which some lots are just at a cap, or 1e-8 beyond it; and an order for them."""
+        dice, name = self.dice, self.dice.choice(tuple(self.instruments))
+        traded, bar, held = self.instruments[name], self.view.bar(name), self.account.lots(name)
+        if bar is None:
+            return
+        side = dice.choice(tuple(Side)) if not held else Side.BUY if held > 0 else Side.SELL
+        stop = max(1, bar.close - side.sign * (self.rules.bracket.stop_ticks_min + 1))
+        share, before, others, cost = self.any_cap(traded, side, bar.close, stop)
+        equity = self.account.equity_e8
+        lots = max(most_lots(cost, Cap(share).of(equity) - others, 10**9), before + 1)
+        numerator, denominator = share.as_integer_ratio()
+        needed = divide_up((others + cost(lots) - dice.choice((0, 0, 1))) * denominator, numerator)
+        if abs(needed - equity) > equity // 5:
+            return
+        self.on(Charged(self.at, name, Money(equity - needed, "USD"), "funding"))
+        self.count += 1
+        order = Order(
+            f"o{self.count}", "decision", name, side, OrderType.MARKET, Role.ENTRY,
+            traded.quantity(lots - before), traded.price(bar.close), bracket=Bracket(traded.price(stop)),
+        )  # fmt: skip
+        self.ask(order)
+
+    def any_cap(
+        self, traded: Instrument, side: Side, close: int, stop: int
+    ) -> tuple[Decimal, int, int, Callable[[int], int]]:
+        """(share of equity, lots before, 1e-8 beside, what lots cost) of one of the rules that cap."""
+        rules, state, future = self.rules, self.twin._state, traded.kind is Kind.FUTURE
+        margin, before = traded.margin.as_integer_ratio(), state.on_side(traded.id, side.sign)
+
+        def size(lots: int) -> int:
+            worth = traded.worth_e8(close, lots)
+            return divide_up(worth * margin[0], margin[1]) if future else worth
+
+        def loss(lots: int) -> int:
+            fees = (traded.fee_e8(price, lots, maker=False) for price in (close, stop))
+            return traded.worth_e8(abs(close - stop), lots) + sum(fees)
+
+        held = rules.exposure.position_share, before, 0, size
+        if future:
+            held = rules.futures.margin_share, before, state.margin_e8(besides=traded.id), size
+        slip = rules.price.order_share_max, 0, 0, size
+        return self.dice.choice(
+            (
+                held,
+                held,
+                slip,
+                (rules.exposure.trade_share, 0, 0, size),
+                (rules.risk.trade_share, before, 0, loss),
+            )
+        )
+
+    def ask(self, order: Order) -> None:
         """One order past both; an approval is remembered."""
-        order = self.any_order()
         answer = self.twin.review(order, self.view, self.count)
         assert self.twin.pending() == []
         if isinstance(answer, ApprovedOrder):
@@ -353,22 +417,10 @@ class Flow:
         whole = max(1, self.account.equity_e8 // lot_e8)
         if held and dice.random() < 0.3:
             return max(0, abs(held) + dice.choice((-1, 0, 1)))
-        return dice.choice(
-            (
-                1,
-                1,
-                2,
-                5,
-                max(1, whole // 100),
-                max(1, whole // 10),
-                whole,
-                dice.randint(1, 3 * whole),
-                30 * whole,
-                0,
-            )
-            if dice.random() < 0.3
-            else (1, 2, max(1, whole // 50), dice.randint(1, whole // 3 + 1))
-        )
+        if dice.random() < 0.3:
+            parts = max(1, whole // 100), max(1, whole // 10), whole, 30 * whole
+            return dice.choice((0, 1, 2, 5, *parts, dice.randint(1, 3 * whole)))
+        return dice.choice((1, 2, max(1, whole // 50), dice.randint(1, whole // 3 + 1)))
 
 
 def flow(seed: int, kind: type[Twin] = Twin, steps: int = 40) -> Flow:
