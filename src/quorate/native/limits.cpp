@@ -76,6 +76,7 @@ void Limits::guarded(Instant at, Work&& work) {
   check_time(at);
   at_ = at;
   if (!failure_.empty()) return;
+  busy_ = none;
   try {
     work();
   } catch (const Overflow& error) {
@@ -86,7 +87,9 @@ void Limits::guarded(Instant at, Work&& work) {
 }
 
 void Limits::fail(const char* why) {
-  failure_ = why;
+  const bool named = busy_ != none;
+  failure_ = (named ? "instrument " + traded_[static_cast<std::size_t>(busy_)].terms.name : "the account");
+  failure_ += std::string(": ") + why;
   down(at_, Breaker::halted, Rule::books);
   resume_at_ = forever;
 }
@@ -156,6 +159,7 @@ void Limits::instant_closed(Instant at) {
 void Limits::on(const MarketEvent& event) {
   const std::size_t i = place_of(event.instrument);
   guarded(event.at, [&] {
+    busy_ = event.instrument;
     if (event.kind == MarketEvent::bar) {
       bars_[i] = {event.at, event.start, event.close, true};
       account_.mark(i, event.close);
@@ -170,7 +174,10 @@ void Limits::on(const Report& report) {
   const bool named = report.kind == Kind::accepted || report.kind == Kind::fill ||
                      report.kind == Kind::rolled || report.kind == Kind::charged || report.kind == Kind::held;
   if (named) place_of(report.instrument);
-  guarded(report.at, [&] { fold(report); });
+  guarded(report.at, [&] {
+    if (named) busy_ = report.instrument;
+    fold(report);
+  });
 }
 
 void Limits::fold(const Report& report) {

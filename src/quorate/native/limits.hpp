@@ -265,6 +265,7 @@ class Limits {
 
   mutable std::optional<Totals> totals_;  // added up once a review
   std::int64_t told_held_ = 0;            // rows of `held` still to come after `settled`
+  std::int64_t busy_ = none;              // the instrument that a failure was about
   std::string failure_;
 };
 

@@ -73,6 +73,7 @@ Answer Limits::review(const Asked& asked) {
   check_time(asked.at);
   at_ = asked.at;
   totals_.reset();
+  busy_ = asked.instrument;
   if (!failure_.empty()) return {false, 0, every_rule | bit_of(Rule::books), 0};
   Findings found = ask(asked);
   const std::uint32_t cut = found.cut;
