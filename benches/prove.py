@@ -2,6 +2,7 @@
 
 real: the baseline recipe through the real command on whole real data sets: journal verifies, replay is
 identical, another seed gives another head, and a paper session over the same tape gives the same orders.
+limits: the compiled limits answer as the Python shield does, step by step on ten thousand random desks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benches.machine import ROOT, keep, kept, sources
+from tests.limits_flow import flow
 
 DATA = Path(os.environ.get("QUORATE_TEST_DATA", ROOT.parent / "shared" / "data"))
 SETS = {
@@ -28,6 +30,7 @@ SETS = {
 }
 COMMAND = [str(Path(sys.executable).with_name("quorate"))]
 TRADES_MIN = 30
+DESKS, DESKS_AT_ONCE = 10_000, 250
 
 
 def quorate(home: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -98,7 +101,30 @@ def real() -> int:
     return int(any(not all(each["claims"].values()) for each in done.values()))
 
 
-PROOFS = {"real": real}
+def limits() -> int:
+    """Random desks under the shield and its compiled twin; the first that differs raises, naming its seed."""
+    mark = sources()
+    before = kept("limits")
+    keys = "desks", "steps", "reviews", "approvals", "cuts", "moves"
+    done = before["figures"] if before.get("sources") == mark else dict.fromkeys(keys, 0)
+    while done["desks"] < DESKS:
+        for seed in range(done["desks"], done["desks"] + DESKS_AT_ONCE):
+            try:
+                twin = flow(seed).twin
+            except AssertionError as error:
+                raise SystemExit(f"desk {seed}: {error}") from error
+            for key, count in zip(
+                keys,
+                (1, twin.steps, twin.reviews, twin.approvals, twin.cuts, len(twin.moved)),
+                strict=True,
+            ):
+                done[key] += count
+        keep("limits", {"sources": mark, "figures": done})
+    sys.stdout.write(", ".join(f"{done[key]:,} {key}" for key in keys) + ": all equal\n")
+    return 0
+
+
+PROOFS = {"real": real, "limits": limits}
 
 
 def main() -> int:

@@ -63,7 +63,7 @@ class Twin(Shield):
         )  # fmt: skip
         self.ids: dict[str, int] = {"": -1}
         self.moved: list[Move] = []
-        self.steps = self.reviews = self.approvals = 0
+        self.steps = self.reviews = self.approvals = self.cuts = 0
         self.denied: set[str] = set()
         self.cut: set[str] = set()
 
@@ -122,6 +122,7 @@ class Twin(Shield):
         assert got.lots == (answer.order.quantity.count if allowed else 0), "another size"
         self.reviews += 1
         self.approvals += allowed
+        self.cuts += bool(cut)
         if len(denied) < 26:
             self.denied |= denied
         self.cut |= cut

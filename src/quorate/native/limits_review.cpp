@@ -108,7 +108,7 @@ Limits::Findings Limits::ask(const Asked& asked) {
       found.denied |= rule == 0 ? every_rule : 1U << rule;
     } else {
       found.cut |= 1U << rule;
-      found.lots = std::min(found.lots, static_cast<Lots>(finding.lots));
+      found.lots = std::min(found.lots, finding.lots);
     }
   }
   return found;
@@ -118,9 +118,7 @@ Limits::Findings Limits::ask(const Asked& asked) {
 Limits::Finding Limits::find(std::size_t rule, const Asked& asked) {
   try {
     const Finding finding = (this->*checks[rule])(asked);
-    if (finding.answer != Finding::reduce) return finding;
-    if (finding.lots <= 0) return {Finding::deny};  // no room for a single lot
-    if (finding.lots < asked.lots) return finding;
+    if (finding.answer != Finding::reduce || finding.lots < asked.lots) return finding;
   } catch (const Overflow&) {
   }
   down(at_, Breaker::halted, static_cast<Rule>(rule));
@@ -228,7 +226,7 @@ Limits::Finding Limits::direction(const Asked& asked) const {
   if (held >= 0) return {Finding::deny};
   const Wide room = -held - (asked.role == Role::exit ? closing : 0);  // legs cancel each other
   if (asked.lots <= room) return {Finding::allow};
-  return {Finding::reduce, room};
+  return cut_to(room);
 }
 
 Limits::Finding Limits::stop(const Asked& asked) const {
@@ -267,7 +265,7 @@ Limits::Finding Limits::slip_of_size(const Asked& asked) const {
   const Ticks price = highest_price(asked);
   const bool future = traded(asked).is_future;
   const Wide size = future ? terms.margin_e8(price, asked.lots) : terms.worth_e8(price, asked.lots);
-  return {size <= numbers_.order.of(account_.equity_e8()) ? Finding::allow : Finding::deny};
+  return {numbers_.order.holds(size, account_.equity_e8()) ? Finding::allow : Finding::deny};
 }
 
 Limits::Finding Limits::minute(const Asked&) const {
@@ -289,10 +287,10 @@ Limits::Finding Limits::within(const Cap& cap, const Asked& asked, Wide before, 
   const Terms& terms = traded(asked).terms;
   const Ticks price = highest_price(asked);
   const Lots all = narrow(before + asked.lots, "exposure in lots");
-  const Wide room = add(cap.of(account_.equity_e8()), -others);
-  if (terms.worth_e8(price, all) <= room) return {Finding::allow};
   const auto worth = [&](Lots lots) { return terms.worth_e8(price, lots); };
-  return {Finding::reduce, most_lots(worth, room, all) - before};
+  const std::int64_t equity = account_.equity_e8();
+  if (cap.holds(add(others, worth(all)), equity)) return {Finding::allow};
+  return cut_to(most_lots(worth, add(cap.of(equity), -others), all) - before);
 }
 
 Limits::Finding Limits::trade(const Asked& asked) const {
@@ -332,7 +330,7 @@ Limits::Finding Limits::instrument_cap(const Asked& asked) const {
   const Lots most = traded(asked).lots_max;
   const Wide before = on_side(asked);
   if (most == 0 || before + asked.lots <= most) return {Finding::allow};
-  return {Finding::reduce, most - before};
+  return cut_to(most - before);
 }
 
 // ---- risk, futures ---------------------------------------------------------------------------------------
@@ -350,9 +348,9 @@ Limits::Finding Limits::stop_risk(const Asked& asked) const {
   };
   const Wide before = on_side(asked);
   const Lots all = narrow(before + asked.lots, "exposure in lots");
-  const Wide cap = numbers_.stop_risk.of(account_.equity_e8());
-  if (loss(all) <= cap) return {Finding::allow};
-  return {Finding::reduce, most_lots(loss, cap, all) - before};
+  const std::int64_t equity = account_.equity_e8();
+  if (numbers_.stop_risk.holds(loss(all), equity)) return {Finding::allow};
+  return cut_to(most_lots(loss, numbers_.stop_risk.of(equity), all) - before);
 }
 
 Limits::Finding Limits::contracts(const Asked& asked) const {
@@ -362,7 +360,7 @@ Limits::Finding Limits::contracts(const Asked& asked) const {
   const Wide most = divide(contracts, future.lot.numerator).quotient;
   const Wide before = on_side(asked);
   if (before + asked.lots <= most) return {Finding::allow};
-  return {Finding::reduce, most - before};
+  return cut_to(most - before);
 }
 
 Limits::Finding Limits::margin(const Asked& asked) const {
@@ -373,9 +371,9 @@ Limits::Finding Limits::margin(const Asked& asked) const {
   const Wide before = on_side(asked);
   const Lots all = narrow(before + asked.lots, "exposure in lots");
   const Wide others = add(totals().futures_margin, -margin_e8(place(asked)));
-  const Wide room = add(numbers_.margin.of(account_.equity_e8()), -others);
-  if (margin(all) <= room) return {Finding::allow};
-  return {Finding::reduce, most_lots(margin, room, all) - before};
+  const std::int64_t equity = account_.equity_e8();
+  if (numbers_.margin.holds(add(others, margin(all)), equity)) return {Finding::allow};
+  return cut_to(most_lots(margin, add(numbers_.margin.of(equity), -others), all) - before);
 }
 
 // ---- losses, breaker -------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <deque>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "account.hpp"
@@ -23,6 +22,25 @@ struct Reserved {
   Role role;
   Side side;
   Lots left;
+};
+
+// Order numbers, one bit each: they mostly follow each other.
+class OrderSet {
+ public:
+  bool contains(OrderId order) const {
+    const auto word = words_.find(order >> 6);
+    return word != words_.end() && (word->second & bit(order)) != 0;
+  }
+  void insert(OrderId order) { words_[order >> 6] |= bit(order); }
+  void erase(OrderId order) {
+    const auto word = words_.find(order >> 6);
+    if (word != words_.end()) word->second &= ~bit(order);
+  }
+
+ private:
+  static std::uint64_t bit(OrderId order) { return std::uint64_t{1} << (order & 63); }
+
+  std::unordered_map<OrderId, std::uint64_t> words_;
 };
 
 // Everything that works at the venue or is on its way there; released exactly once.
@@ -113,7 +131,7 @@ class Reservations {
   }
 
   std::unordered_map<OrderId, Reserved> working_;
-  std::unordered_set<OrderId> approved_;
+  OrderSet approved_;
   std::vector<Sums> sums_;
 };
 
