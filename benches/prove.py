@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benches.machine import ROOT, keep, kept, sources
 from tests.limits_flow import flow
+
+from benches.machine import ROOT, keep, kept, sources
 
 DATA = Path(os.environ.get("QUORATE_TEST_DATA", ROOT.parent / "shared" / "data"))
 SETS = {
