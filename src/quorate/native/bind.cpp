@@ -88,9 +88,11 @@ void bind_tape(nb::module_& m) {
 }  // namespace
 
 void bind_exchange(nb::module_& m);  // bind_exchange.cpp
+void bind_program(nb::module_& m);   // bind_program.cpp
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
   bind_tape(m);
   bind_exchange(m);
+  bind_program(m);
 }
