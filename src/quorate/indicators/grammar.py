@@ -55,7 +55,8 @@ class _Reader:
         try:
             tree = ast.parse(self._text, mode="eval")
         except SyntaxError as error:
-            raise self._wrong(f"it does not read: {error.msg}", (error.offset or 1) - 1) from error
+            place = error.offset - 1 if error.offset else len(self._text)
+            raise self._wrong(f"it does not read: {error.msg}", place) from error
         except (RecursionError, MemoryError) as error:
             raise self._wrong(f"deeper than {DEPTH_MAX} levels", 0) from error
         return self._term(tree.body, 1)
