@@ -91,19 +91,18 @@ class Follower {
     before_ = at;
     const Bars bars{{&at, 1}, {&open, 1}, {&high, 1}, {&low, 1}, {&close, 1}, {&volume, 1}};
     machine_.run(bars, [this](const Block& block) { look(block); });
-    return stance_.e6() / 1e6;
+    return stance_.now();
   }
 
   double value(std::size_t number) const { return values_.at(number); }
-  double stance() const { return stance_.e6() / 1e6; }
+  double stance() const { return stance_.now(); }
 
  private:
   void look(const Block& block) {
     const std::size_t word = block.from / word_bits;
     const Word ones = Word{1} << (block.from % word_bits);
     const Wishes found = machine_.wishes(head_, word);
-    changes_.clear();
-    stance_.follow({found.rise & ones, found.fall & ones, found.leave & ones}, 0, changes_);
+    stance_.follow({found.rise & ones, found.fall & ones, found.leave & ones});
     for (std::size_t k = 0; k < nodes_.size(); ++k) values_[k] = machine_.number(nodes_[k], block.from);
   }
 
@@ -111,7 +110,6 @@ class Follower {
   std::vector<NodeId> nodes_;
   Machine machine_;
   quorate::formula::Stance stance_;
-  std::vector<Change> changes_;
   std::vector<double> values_;
   std::int64_t before_ = std::numeric_limits<std::int64_t>::min();
 };

@@ -2,6 +2,7 @@
 #include "columns.hpp"
 
 #include <bit>
+#include <cmath>
 
 #if defined(__GNUC__) && defined(__x86_64__)
 #include <immintrin.h>
@@ -108,6 +109,53 @@ void compare_as(const double* a, const double* b, Word* out, std::size_t from, s
   if (from < to) compare_as<relation>(a, b, out, from, to);
 }
 
+using Means = void (*)(const std::uint64_t*, const std::uint64_t*, double*, std::size_t, double, double);
+
+void means_plain(const std::uint64_t* now, const std::uint64_t* before, double* out, std::size_t count, double n,
+                 double tick) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = to_double(now[i] - before[i]) / n * tick;
+}
+
+#if defined(__GNUC__) && defined(__x86_64__)
+// The same quotients, to the bit, without the divider, which would take most of the time. With y the double
+// nearest to 1 / n, q = s * y is within 1.5 units in the last place of s / n; n having 17 bits, the remainder
+// s - q * n is then exact, and q + remainder * y misses s / n by less than 2^-52 units before it is rounded.
+// A quotient of a 53-bit integer by n is never half-way between two doubles, and never nearer to there than
+// one unit in 2 n: so that rounding is the division's.
+template <class Convert>
+[[gnu::always_inline]] inline void means_fused(const std::uint64_t* now, const std::uint64_t* before, double* out,
+                                               std::size_t count, double n, double tick, Convert convert) {
+  const double y = 1.0 / n;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double sum = convert(now[i] - before[i]);
+    const double quotient = sum * y;
+    const double rest = __builtin_fma(-quotient, n, sum);
+    out[i] = __builtin_fma(rest, y, quotient) * tick;
+  }
+}
+
+__attribute__((target("avx2,fma"))) void means_256(const std::uint64_t* now, const std::uint64_t* before,
+                                                   double* out, std::size_t count, double n, double tick) {
+  means_fused(now, before, out, count, n, tick, [](std::uint64_t x) { return to_double(x); });
+}
+
+__attribute__((target("avx512f,avx512dq,avx512vl,fma"))) void means_512(const std::uint64_t* now,
+                                                                        const std::uint64_t* before, double* out,
+                                                                        std::size_t count, double n, double tick) {
+  means_fused(now, before, out, count, n, tick,
+              [](std::uint64_t x) { return static_cast<double>(static_cast<std::int64_t>(x)); });
+}
+#endif
+
+Means widest_means() {
+#if defined(__GNUC__) && defined(__x86_64__)
+  const bool fused = __builtin_cpu_supports("fma");
+  if (fused && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return means_512;
+  if (fused && __builtin_cpu_supports("avx2")) return means_256;
+#endif
+  return means_plain;
+}
+
 struct Higher {
   double operator()(double x, double y) const { return x != x || x > y ? x : y; }
 };
@@ -171,35 +219,42 @@ void compare(Relation relation, const double* a, const double* b, Word* out, std
   }
 }
 
-void cross(const double* a, const double* b, Word* out, Word* scratch, std::size_t from, std::size_t to) {
+void cross(const double* a, const double* b, Word* out, std::size_t from, std::size_t to) {
+  const auto above = [a, b](std::ptrdiff_t i) { return a[i] > b[i]; };
+  Word carry = above(static_cast<std::ptrdiff_t>(from) - 1);
   compare_as<Relation::lt>(b, a, out, from, to);
-  // Not above one bar before: the same places, one cell earlier, so no carry between words is needed.
-  compare_as<Relation::le>(a - 1, b - 1, scratch, from, to);
   for (std::size_t w = from / word_bits; w < words(to); ++w) {
-    const std::size_t first = std::max(from, w * word_bits);
-    const std::size_t last = std::min(to, (w + 1) * word_bits);
-    if (last - first == word_bits) {
-      out[w] &= scratch[w];
-      continue;
+    const std::size_t first = std::max(from, w * word_bits) % word_bits;
+    const std::size_t count = std::min(to - w * word_bits, word_bits) - first;
+    const Word ones = count == word_bits ? ~Word{0} : ((Word{1} << count) - 1) << first;
+    const Word over = out[w] & ones;
+    Word fresh = over & ~((over << 1) | (carry << first));  // not above one bar before: or unknown there
+    carry = over >> (word_bits - 1);
+    out[w] ^= over ^ fresh;
+    for (; fresh != 0; fresh &= fresh - 1) {  // seldom: so what is left of it is asked one by one
+      const std::size_t i = w * word_bits + static_cast<std::size_t>(std::countr_zero(fresh));
+      if (!(a[static_cast<std::ptrdiff_t>(i) - 1] <= b[static_cast<std::ptrdiff_t>(i) - 1])) {
+        out[w] &= ~(fresh & -fresh);
+      }
     }
-    const Word ones = ((Word{1} << (last - first)) - 1) << (first % word_bits);
-    out[w] &= scratch[w] | ~ones;
   }
 }
 
-void running_sum(const std::int64_t* ticks, std::uint64_t* out, std::size_t from, std::size_t to) {
+bool running_sum(const std::int64_t* ticks, std::uint64_t* out, std::size_t from, std::size_t to) {
   std::uint64_t sum = out[static_cast<std::ptrdiff_t>(from) - 1];
-  for (std::size_t i = from; i < to; ++i) out[i] = sum += static_cast<std::uint64_t>(ticks[i - from]);
+  std::uint64_t seen = 0;
+  for (std::size_t i = from; i < to; ++i) {
+    const auto each = static_cast<std::uint64_t>(ticks[i - from]);
+    seen |= each + ticks_max;  // as in first_beyond
+    out[i] = sum += each;
+  }
+  return seen < 2 * static_cast<std::uint64_t>(ticks_max);
 }
 
-QUORATE_WIDE
 void mean_of_ticks(const std::uint64_t* sums, double* out, std::size_t n, double tick, std::size_t from,
                    std::size_t to) {
-  const double count = static_cast<double>(n);
-  const std::uint64_t* before = sums - n;
-  for (std::size_t i = from; i < to; ++i) {
-    out[i] = to_double(sums[i] - before[i]) / count * tick;
-  }
+  static const Means widest = widest_means();
+  widest(sums + from, sums + from - n, out + from, to - from, static_cast<double>(n), tick);
 }
 
 void highest(const double* x, double* out, std::size_t n, std::size_t from, std::size_t to,

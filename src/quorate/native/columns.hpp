@@ -19,23 +19,30 @@ constexpr std::size_t words(std::size_t count) { return (count + word_bits - 1) 
 
 // One block of cells with `tail` cells of history before it: data()[-tail] .. data()[size - 1]. What lies
 // before the first bar ever is `before`. A window that reaches back is then a plain read at a negative place.
+// Place 0 begins a cache line, so that wide loads do not straddle two.
 template <class T>
 class Column {
  public:
-  Column(std::size_t size, std::size_t tail, T before) : tail_(tail), size_(size), cells_(tail + size, before) {}
+  Column(std::size_t size, std::size_t tail, T before)
+      : size_(size), tail_(tail), cells_(tail + size + line / sizeof(T), before) {
+    const auto at = reinterpret_cast<std::uintptr_t>(cells_.data() + tail) % line;
+    data_ = cells_.data() + tail + (at == 0 ? 0 : (line - at) / sizeof(T));
+  }
+  Column(const Column&) = delete;  // others hold its address
+  Column& operator=(const Column&) = delete;
 
-  T* data() { return cells_.data() + tail_; }
-  const T* data() const { return cells_.data() + tail_; }
+  T* data() { return data_; }
 
   // The block is full: its last cells become the history of the next one.
-  void roll() {
-    std::copy(cells_.begin() + static_cast<std::ptrdiff_t>(size_), cells_.end(), cells_.begin());
-  }
+  void roll() { std::copy(data_ + size_ - tail_, data_ + size_, data_ - tail_); }
 
  private:
-  std::size_t tail_;
+  static constexpr std::size_t line = 64;  // bytes
+
   std::size_t size_;
+  std::size_t tail_;
   std::vector<T> cells_;
+  T* data_;
 };
 
 using Numbers = Column<double>;
@@ -49,16 +56,16 @@ enum class Relation { lt, le, eq, ne };
 // the words touched are left alone. Every machine gives the same bits: a comparison rounds nothing.
 void compare(Relation relation, const double* a, const double* b, Word* out, std::size_t from, std::size_t to);
 
-// Bit i: a[i] > b[i] and a[i - 1] <= b[i - 1]. Reads one cell of history. `scratch`: words(to) words.
-void cross(const double* a, const double* b, Word* out, Word* scratch, std::size_t from, std::size_t to);
+// Bit i: a[i] > b[i] and a[i - 1] <= b[i - 1]. Reads one cell of history.
+void cross(const double* a, const double* b, Word* out, std::size_t from, std::size_t to);
 
 // Sets the bits [from, to) to `truth`.
 void fill(Word* out, std::size_t from, std::size_t to, bool truth);
 
 inline bool bit(const Word* truths, std::size_t i) { return (truths[i / word_bits] >> (i % word_bits)) & 1; }
 
-// out[i] = sum of ticks up to and including i, carried on from out[from - 1].
-void running_sum(const std::int64_t* ticks, std::uint64_t* out, std::size_t from, std::size_t to);
+// out[i] = sum of ticks up to and including i, carried on from out[from - 1]. Whether all are within ticks_max.
+bool running_sum(const std::int64_t* ticks, std::uint64_t* out, std::size_t from, std::size_t to);
 
 // out[i] = (sum of the last n ticks / n) * tick, from running sums with n cells of history: the sum is an
 // exact integer, so nothing drifts, and a flat window is exactly its price. One rounding to a double (none

@@ -22,8 +22,8 @@ const Clock& Shared::clock(std::int64_t every_ns) {
 const std::uint64_t* Shared::sums() {
   if (!summed_) {
     steps.push_back([sums = sums_.data()](const Block& block) {
-      check_ticks("close", block.bars.close, block);
-      running_sum(block.bars.close.data(), sums, block.from, block.to);
+      const bool fit = running_sum(block.bars.close.data(), sums, block.from, block.to);
+      if (!fit) check_ticks("close", block.bars.close, block);
     });
     summed_ = true;
   }
@@ -204,11 +204,8 @@ Step related(const Wiring& w) {
 }
 
 Step cross_above(const Wiring& w) {
-  std::vector<Word> scratch;
-  return [a = w.inputs[0].numbers, b = w.inputs[1].numbers, out = w.out.truths,
-          scratch](const Block& block) mutable {
-    scratch.resize(words(block.to));
-    cross(a, b, out, scratch.data(), block.from, block.to);
+  return [a = w.inputs[0].numbers, b = w.inputs[1].numbers, out = w.out.truths](const Block& block) {
+    cross(a, b, out, block.from, block.to);
   };
 }
 

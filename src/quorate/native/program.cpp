@@ -14,13 +14,11 @@ constexpr std::int32_t whole_e6 = 1'000'000;
 
 std::size_t to_words(std::size_t bits) { return words(bits) * word_bits; }
 
-// The bits of a word whose bars are in [from, to).
-Word inside(std::size_t word, std::size_t from, std::size_t to) {
-  Word ones = ~Word{0};
-  const std::size_t low = word * word_bits;
-  if (from > low) ones &= ~Word{0} << (from - low);
-  if (to < low + word_bits) ones &= (Word{1} << (to - low)) - 1;
-  return ones;
+// Without what is beyond the last bar.
+Wishes within(const Wishes& wishes, std::size_t word, std::size_t to) {
+  if (to >= (word + 1) * word_bits) return wishes;
+  const Word ones = (Word{1} << (to % word_bits)) - 1;
+  return {wishes.rise & ones, wishes.fall & ones, wishes.leave & ones};
 }
 
 }  // namespace
@@ -64,16 +62,34 @@ std::size_t Program::add_head(const Head& head) {
 
 // ---- stance --------------------------------------------------------------------------------------------
 
-void Stance::follow(const Wishes& wishes, std::size_t first, std::vector<Change>& out) {
-  Word left = ~Word{0};  // the bars still to come
-  for (;;) {
-    const Word away = (now_ > 0 ? Word{0} : wishes.rise) | (now_ < 0 ? Word{0} : wishes.fall) |
-                      (now_ == 0 ? Word{0} : wishes.leave);
-    if ((away & left) == 0) return;
-    const int i = std::countr_zero(away & left);
-    now_ = (wishes.rise >> i) & 1 ? whole_e6 : (wishes.fall >> i) & 1 ? -whole_e6 : 0;
-    out.push_back({static_cast<std::int32_t>(first + static_cast<std::size_t>(i)), now_});
-    left = ~((Word{2} << i) - 1);
+namespace {
+
+// A latch over 64 bars: set by `set`, cleared by `clear` (never both), else as before; `state` goes in and
+// out. It is the carry of an addition: a bar that sets generates one, a bar that does not clear hands it on.
+Word latch(Word set, Word clear, Word& state) {
+  const Word a = ~clear;  // generates or hands on
+  const Word half = a + set;
+  const Word sum = half + state;
+  const Word over = Word{half < a} | Word{sum < half};
+  const Word carried = a ^ set ^ sum;  // what came into each bar from the one before
+  state = over;
+  return (carried >> 1) | (over << (word_bits - 1));
+}
+
+}  // namespace
+
+Sides Stance::follow(const Wishes& wishes) {
+  const Word up = latch(wishes.rise, wishes.fall | wishes.leave, up_);
+  return {up, latch(wishes.fall, wishes.rise | wishes.leave, down_)};
+}
+
+void Teller::tell(const Sides& sides, std::size_t first) {
+  Word changed = (sides.up ^ (sides.up << 1 | before_.up)) | (sides.down ^ (sides.down << 1 | before_.down));
+  before_ = {sides.up >> (word_bits - 1), sides.down >> (word_bits - 1)};
+  for (; changed != 0; changed &= changed - 1) {
+    const int i = std::countr_zero(changed);
+    const int side = static_cast<int>(sides.up >> i & 1) - static_cast<int>(sides.down >> i & 1);
+    out_.push_back({static_cast<std::int32_t>(first + static_cast<std::size_t>(i)), side * whole_e6});
   }
 }
 
@@ -180,11 +196,10 @@ std::vector<Change> changes(const Program& program, std::size_t number, const Ba
   Machine machine(program, {head}, {}, block_alone);
   Stance stance;
   std::vector<Change> out;
-  machine.run(bars, [&](const Block& block) {
-    for (std::size_t w = block.from / word_bits; w < words(block.to); ++w) {
-      const Word ones = inside(w, block.from, block.to);
-      const Wishes found = machine.wishes(head, w);
-      stance.follow({found.rise & ones, found.fall & ones, found.leave & ones}, block.first + w * word_bits, out);
+  Teller teller(out);
+  machine.run(bars, [&](const Block& block) {  // each block but the last is full, and begins at place 0
+    for (std::size_t w = 0; w < words(block.to); ++w) {
+      teller.tell(stance.follow(within(machine.wishes(head, w), w, block.to)), block.first + w * word_bits);
     }
   });
   return out;
@@ -201,7 +216,7 @@ void columns(const Program& program, const std::vector<NodeId>& nodes, const Bar
 }
 
 Plan::Plan(const Program& program, const Bars& bars, std::size_t memory) : program_(program), bars_(bars) {
-  const std::size_t each = std::max<std::size_t>(1, words(bars.size()) * sizeof(Wishes));
+  const std::size_t each = std::max<std::size_t>(1, words(bars.size()) * sizeof(Sides));
   group_size_ = std::max<std::size_t>(1, memory / each);
   if (groups() == 1) {
     compute(0, all_);
@@ -223,12 +238,15 @@ void Plan::compute(std::size_t number, Group& group) const {
   const std::vector<Head> heads(program_.heads().begin() + static_cast<std::ptrdiff_t>(begin),
                                 program_.heads().begin() + static_cast<std::ptrdiff_t>(end));
   const std::size_t length = words(bars_.size());
-  group.wishes.resize(heads.size() * length);
+  group.sides.resize(heads.size() * length);
+  std::vector<Stance> stances(heads.size());
   Machine machine(program_, heads, {}, block_many);
   machine.run(bars_, [&](const Block& block) {
     for (std::size_t k = 0; k < heads.size(); ++k) {
-      Wishes* to = group.wishes.data() + k * length + block.first / word_bits;
-      for (std::size_t w = 0; w < words(block.to); ++w) to[w] = machine.wishes(heads[k], w);
+      Sides* to = group.sides.data() + k * length + block.first / word_bits;
+      for (std::size_t w = 0; w < words(block.to); ++w) {
+        to[w] = stances[k].follow(within(machine.wishes(heads[k], w), w, block.to));
+      }
     }
   });
   group.number = number;
@@ -240,17 +258,10 @@ void Plan::changes(std::size_t number, ChangeSource::Scratch& scratch, std::vect
   if (!all_.number) compute(number / group_size_, own);
   const Group& group = all_.number ? all_ : own;
   const std::size_t length = words(bars_.size());
-  const Wishes* wishes = group.wishes.data() + number % group_size_ * length;
+  const Sides* sides = group.sides.data() + number % group_size_ * length;
   out.clear();
-  Stance stance;
-  for (std::size_t w = 0; w < length; ++w) {
-    Wishes found = wishes[w];
-    if (w + 1 == length) {
-      const Word ones = inside(w, 0, bars_.size());
-      found = {found.rise & ones, found.fall & ones, found.leave & ones};
-    }
-    stance.follow(found, w * word_bits, out);
-  }
+  Teller teller(out);
+  for (std::size_t w = 0; w < length; ++w) teller.tell(sides[w], w * word_bits);
 }
 
 }  // namespace quorate::formula

@@ -61,15 +61,35 @@ struct Wishes {
   Word leave;
 };
 
+// Which of 64 bars end long, which short; none ends both.
+struct Sides {
+  Word up = 0;
+  Word down = 0;
+};
+
 // A stance that follows its wishes.
 class Stance {
  public:
-  // Takes the wishes of 64 bars, the first of which is bar number `first`; appends what changes.
-  void follow(const Wishes& wishes, std::size_t first, std::vector<Change>& out);
-  std::int32_t e6() const { return now_; }
+  // The sides at the closes of the next 64 bars.
+  Sides follow(const Wishes& wishes);
+  // -1, 0 or 1 after the last of them.
+  int now() const { return static_cast<int>(up_) - static_cast<int>(down_); }
 
  private:
-  std::int32_t now_ = 0;
+  Word up_ = 0;  // 0 or 1
+  Word down_ = 0;
+};
+
+// Tells the changes in a row of sides.
+class Teller {
+ public:
+  explicit Teller(std::vector<Change>& out) : out_(out) {}
+  // The next 64 bars, the first of which is bar number `first`.
+  void tell(const Sides& sides, std::size_t first);
+
+ private:
+  std::vector<Change>& out_;
+  Sides before_;  // the last bar's, in the lowest bit
 };
 
 // A program at work. Deterministic and single-threaded; whatever way a history is cut into calls, the
@@ -114,7 +134,7 @@ class Machine {
 std::vector<Change> changes(const Program& program, std::size_t head, const Bars& bars);
 void columns(const Program& program, const std::vector<NodeId>& nodes, const Bars& bars, double* out);
 
-// All heads of a program over one history: what a sweep runs. The wishes of all heads are computed in one
+// All heads of a program over one history: what a sweep runs. The stances of all heads are computed in one
 // pass over the history, so that a column that many share is computed once; where they would take more than
 // `memory` bytes, in groups, each by whoever asks for one of them.
 class Plan final : public ChangeSource {
@@ -131,7 +151,7 @@ class Plan final : public ChangeSource {
  private:
   struct Group final : ChangeSource::Scratch {
     std::optional<std::size_t> number;
-    std::vector<Wishes> wishes;  // by head, then by word
+    std::vector<Sides> sides;  // by head, then by word
   };
   void compute(std::size_t number, Group& group) const;
 
