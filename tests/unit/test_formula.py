@@ -330,5 +330,7 @@ def test_a_plan_shares_columns_and_keeps_its_history() -> None:
         plan.changes(6)
     with pytest.raises(DataError, match="beyond"):
         plan_formula(CROSS, choices, closes(1, 2**50), interval_ns=MINUTE)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="no parameter 'quick'"):
+        plan_formula(CROSS, [{"quick": 3}], closes(1), interval_ns=MINUTE)
+    with pytest.raises(ConfigError, match="whole number of bars"):
         plan_formula(CROSS, [{"fast": 0, "slow": 3}], closes(1), interval_ns=MINUTE)

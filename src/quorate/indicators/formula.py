@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import product
@@ -16,7 +16,7 @@ from quorate.core.errors import ConfigError, DataError
 from quorate.core.instrument import Instrument
 from quorate.indicators.grammar import RESERVED, read_term
 from quorate.indicators.lowering import Lowering
-from quorate.indicators.terms import CONDITION, NUMBER, Term, number
+from quorate.indicators.terms import CONDITION, NUMBER, Binder, Term, number
 from quorate.native.program import MEMORY, Bars, Plan, Program
 
 CONDITIONS = ("long", "short", "exit")
@@ -88,6 +88,16 @@ class Formula(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
         """Part -> tree with numbers for the parameters."""
         return {part: term.bind(self.params) for part, term in self.terms.items()}
 
+    def bindings(self, combinations: Iterable[Mapping[str, float]]) -> Iterator[Mapping[str, Term]]:
+        """``bound`` with other numbers, for each combination. ConfigError for a parameter it has not."""
+        binders = {part: Binder(term) for part, term in self.terms.items()}
+        for combination in combinations:
+            if not combination.keys() <= self.params.keys():
+                unknown = ", ".join(sorted(set(combination) - set(self.params)))
+                raise ConfigError(f"there is no parameter '{unknown}'", where=self._where())
+            values = {**self.params, **combination}
+            yield {part: binder.bind(values) for part, binder in binders.items()}
+
     @cached_property
     def digest(self) -> bytes:
         """32 bytes over the canonical spelling of everything but the name."""
@@ -115,7 +125,7 @@ class Compiled:
         with _named("formula"):
             self._program = Program(tick, lot, interval_ns)
             lowering = Lowering(self._program)
-            self._head = _head(self._program, lowering, formula)
+            self._head = _head(self._program, lowering, formula.bound)
             self._levels = {
                 part: lowering.node(formula.bound[part]) for part in LEVELS if part in formula.bound
             }
@@ -154,11 +164,14 @@ class Stepper:
         program, head = compiled.native
         self._names = tuple(compiled._levels)
         self._follower = program.follow(head, list(compiled._levels.values()))
+        self._step = self._follower.step
 
     def step(self, at: int, open: int, high: int, low: int, close: int, volume: int = -1) -> float:
         """The stance after one more closed bar; ns, ticks and lots. DataError leaves all as it was."""
-        with _data():
-            return self._follower.step(at, open, high, low, close, volume)
+        try:  # no context manager: this is the live path
+            return self._step(at, open, high, low, close, volume)
+        except ValueError as error:
+            raise DataError(str(error), where="bars", todo="mend the data") from error
 
     @property
     def levels(self) -> dict[str, float]:
@@ -209,8 +222,8 @@ def plan_formula(
     with _named("formula"):
         program = Program(tick, lot, interval_ns)
         lowering = Lowering(program)
-        for combination in combinations:
-            _head(program, lowering, formula.with_params(**combination))
+        for bound in formula.bindings(combinations):
+            _head(program, lowering, bound)
     with _data():
         return program.plan(bars, memory)
 
@@ -227,9 +240,8 @@ def evaluate(
         return found
 
 
-def _head(program: Program, lowering: Lowering, formula: Formula) -> int:
-    """The formula's strategy: entries only where stop, target and limit make sense."""
-    bound = formula.bound
+def _head(program: Program, lowering: Lowering, bound: Mapping[str, Term]) -> int:
+    """The strategy of a bound formula: entries only where stop, target and limit make sense."""
     zero = program.add("number", value=0.0)
     guards = [
         program.add("lt", zero, lowering.node(bound[part])) for part in ("stop", "target") if part in bound

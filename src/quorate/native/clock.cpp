@@ -77,11 +77,11 @@ void Clock::run(const Block& block) {
   check_ticks("high", bars.high, block);
   check_ticks("low", bars.low, block);
   check_ticks("close", bars.close, block);
-  closed_.clear();
+  closed_.resize(fine() ? block.count() : 0);
   for (std::size_t i = 0; i < block.count(); ++i) {
     const std::int64_t row[5] = {bars.open[i], bars.high[i], bars.low[i], bars.close[i], bars.volume[i]};
     if (fine()) {
-      closed_.push_back(priced(block.from + i, row));
+      closed_[i] = priced(block.from + i, row);
     } else {
       fold(block.from + i, bars.at[i], row, block.first + block.from + i);
     }

@@ -224,18 +224,22 @@ void cross(const double* a, const double* b, Word* out, std::size_t from, std::s
   Word carry = above(static_cast<std::ptrdiff_t>(from) - 1);
   compare_as<Relation::lt>(b, a, out, from, to);
   for (std::size_t w = from / word_bits; w < words(to); ++w) {
-    const std::size_t first = std::max(from, w * word_bits) % word_bits;
-    const std::size_t count = std::min(to - w * word_bits, word_bits) - first;
-    const Word ones = count == word_bits ? ~Word{0} : ((Word{1} << count) - 1) << first;
-    const Word over = out[w] & ones;
+    const std::size_t first = from > w * word_bits ? from % word_bits : 0;
+    Word over = out[w];
+    Word kept = 0;  // bits of other bars
+    if (first != 0 || to - w * word_bits < word_bits) {
+      const std::size_t last = std::min(to - w * word_bits, word_bits);
+      const Word ones = (last == word_bits ? ~Word{0} : (Word{1} << last) - 1) & ~Word{0} << first;
+      kept = over & ~ones;
+      over &= ones;
+    }
     Word fresh = over & ~((over << 1) | (carry << first));  // not above one bar before: or unknown there
     carry = over >> (word_bits - 1);
-    out[w] ^= over ^ fresh;
-    for (; fresh != 0; fresh &= fresh - 1) {  // seldom: so what is left of it is asked one by one
+    out[w] = kept | fresh;
+    for (; fresh != 0; fresh &= fresh - 1) {  // seldom: so whether it was unknown is asked one by one
       const std::size_t i = w * word_bits + static_cast<std::size_t>(std::countr_zero(fresh));
-      if (!(a[static_cast<std::ptrdiff_t>(i) - 1] <= b[static_cast<std::ptrdiff_t>(i) - 1])) {
-        out[w] &= ~(fresh & -fresh);
-      }
+      const auto before = static_cast<std::ptrdiff_t>(i) - 1;
+      if (std::isunordered(a[before], b[before])) out[w] &= ~(fresh & -fresh);
     }
   }
 }

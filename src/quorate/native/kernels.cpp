@@ -69,7 +69,12 @@ std::size_t back(const Node& node) { return count_of(node); }
 
 // Writes what each closed bar gives from its place on, and what was there before until then.
 template <class Value>
-void hold(const std::vector<Closed>& closed, double* out, const Block& block, Value value) {
+void hold(const Clock& clock, double* out, const Block& block, Value value) {
+  const std::vector<Closed>& closed = clock.closed();
+  if (clock.fine()) {
+    for (std::size_t k = 0; k < block.count(); ++k) out[block.from + k] = value(k);
+    return;
+  }
   std::size_t i = block.from;
   double now = out[static_cast<std::ptrdiff_t>(i) - 1];
   for (std::size_t k = 0; k < closed.size(); ++k) {
@@ -95,7 +100,7 @@ Step price(const Wiring& w) {
   if (w.node.every_ns != 0) {
     const Clock& clock = w.shared.clock(w.node.every_ns);
     return [&clock, out = w.out.numbers](const Block& block) {
-      hold(clock.closed(), out, block, [&clock](std::size_t k) { return clock.closed()[k].bar.*coarse; });
+      hold(clock, out, block, [&clock](std::size_t k) { return clock.closed()[k].bar.*coarse; });
     };
   }
   return [out = w.out.numbers, tick = w.shared.units().tick](const Block& block) {
@@ -109,7 +114,7 @@ Step price(const Wiring& w) {
 Step volume(const Wiring& w) {
   const Clock& clock = w.shared.clock(w.node.every_ns);
   return [&clock, out = w.out.numbers](const Block& block) {
-    hold(clock.closed(), out, block, [&clock](std::size_t k) { return clock.closed()[k].bar.volume; });
+    hold(clock, out, block, [&clock](std::size_t k) { return clock.closed()[k].bar.volume; });
   };
 }
 
@@ -134,7 +139,7 @@ Step indicator(const Wiring& w) {
   }
   return [&clock, &rows, out = w.out.numbers, k = static_cast<std::size_t>(w.node.value)](const Block& block) {
     const double* cell = rows.cells.data() + k;
-    hold(clock.closed(), out, block, [cell, &rows](std::size_t i) { return cell[i * rows.width]; });
+    hold(clock, out, block, [cell, &rows](std::size_t i) { return cell[i * rows.width]; });
   };
 }
 
@@ -158,7 +163,7 @@ Step mean(const Wiring& w) {
   };
   const Clock& clock = w.shared.clock(w.node.every_ns);
   return [n, tick, out, &clock, state = State{std::vector<std::int64_t>(n)}](const Block& block) mutable {
-    hold(clock.closed(), out, block, [&](std::size_t k) {
+    hold(clock, out, block, [&](std::size_t k) {
       const std::int64_t close = clock.closed()[k].close;
       std::int64_t& oldest = state.last[state.seen++ % n];
       state.sum += close - oldest;
