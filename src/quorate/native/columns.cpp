@@ -8,13 +8,6 @@
 #include <immintrin.h>
 #endif
 
-// Wider registers where the machine has them. No lane is ever contracted or re-ordered: the same bits.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
-#define QUORATE_WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define QUORATE_WIDE
-#endif
-
 namespace quorate::formula {
 namespace {
 
@@ -271,7 +264,6 @@ void lowest(const double* x, double* out, std::size_t n, std::size_t from, std::
   extreme(x, out, n, from, to, scratch, Lower{});
 }
 
-QUORATE_WIDE
 std::size_t first_beyond(std::span<const std::int64_t> ticks) {
   // Moved up by the bound, what is within it has no bit at or above twice the bound.
   const auto moved = [](std::int64_t each) { return static_cast<std::uint64_t>(each) + ticks_max; };
