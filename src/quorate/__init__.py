@@ -17,21 +17,23 @@ if TYPE_CHECKING:
     from quorate.core.roles import ShieldState as ShieldState
     from quorate.core.roles import View as View
     from quorate.core.signal import Signal as Signal
+    from quorate.indicators.formula import Formula as Formula
 
 _HOMES = {
-    "Account": "account",
-    "Answer": "order",
-    "Bar": "events",
-    "Fill": "events",
-    "Finding": "order",
-    "Instrument": "instrument",
-    "Money": "money",
-    "Order": "order",
-    "Price": "money",
-    "Quantity": "money",
-    "ShieldState": "roles",
-    "Signal": "signal",
-    "View": "roles",
+    "Account": "core.account",
+    "Answer": "core.order",
+    "Bar": "core.events",
+    "Fill": "core.events",
+    "Finding": "core.order",
+    "Formula": "indicators.formula",
+    "Instrument": "core.instrument",
+    "Money": "core.money",
+    "Order": "core.order",
+    "Price": "core.money",
+    "Quantity": "core.money",
+    "ShieldState": "core.roles",
+    "Signal": "core.signal",
+    "View": "core.roles",
 }
 __all__ = sorted(_HOMES)
 
@@ -40,4 +42,4 @@ def __getattr__(name: str) -> Any:
     # Loaded on first use: `import quorate` alone stays fast and needs nothing.
     if name not in _HOMES:
         raise AttributeError(f"module 'quorate' has no attribute '{name}'")
-    return getattr(import_module(f"quorate.core.{_HOMES[name]}"), name)
+    return getattr(import_module(f"quorate.{_HOMES[name]}"), name)
