@@ -88,9 +88,11 @@ void bind_tape(nb::module_& m) {
 }  // namespace
 
 void bind_exchange(nb::module_& m);  // bind_exchange.cpp
+void bind_lane(nb::module_& m);      // bind_lane.cpp
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
   bind_tape(m);
   bind_exchange(m);
+  bind_lane(m);
 }
