@@ -90,6 +90,7 @@ void bind_tape(nb::module_& m) {
 void bind_exchange(nb::module_& m);  // bind_exchange.cpp
 void bind_limits(nb::module_& m);    // bind_limits.cpp
 void bind_program(nb::module_& m);   // bind_program.cpp
+void bind_lane(nb::module_& m);      // bind_lane.cpp
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
@@ -97,4 +98,5 @@ NB_MODULE(_native, m) {
   bind_exchange(m);
   bind_limits(m);
   bind_program(m);
+  bind_lane(m);
 }
