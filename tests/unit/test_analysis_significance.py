@@ -191,7 +191,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         low, high = np.percentile(bootstrap.sharpe_of(1.0)(returns[alone]), (5, 95))
         naive += low <= true <= high
     assert held / worlds > 0.84
-    assert naive / worlds < 0.80  # the planted defect: drawing days one by one
+    assert naive < held - 0.05 * worlds  # the planted defect: drawing days one by one
 
 
 def test_statistics_of_a_draw_are_those_of_the_room() -> None:

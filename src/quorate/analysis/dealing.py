@@ -217,7 +217,7 @@ ORDERS = entries(
     ),
     (
         "shortfall_bps",
-        "Implementation shortfall",
+        "Implementation shortfall, bps",
         Unit.BPS,
         _F,
         "The same in basis points of what was traded.",

@@ -244,7 +244,7 @@ DRAWDOWN = entries(
     Section.DRAWDOWN,
     (
         "max_drawdown",
-        "Deepest",
+        "Deepest fall",
         Unit.SHARE,
         Basis.CURVE,
         "The deepest fall below an earlier peak.",
@@ -254,7 +254,7 @@ DRAWDOWN = entries(
     ),
     (
         "max_drawdown_from",
-        "Deepest: from",
+        "Deepest fall, from",
         Unit.INSTANT,
         Basis.CURVE,
         "The peak it fell from.",
@@ -264,7 +264,7 @@ DRAWDOWN = entries(
     ),
     (
         "max_drawdown_trough",
-        "Deepest: trough",
+        "Deepest fall, trough",
         Unit.INSTANT,
         Basis.CURVE,
         "Its lowest point.",
@@ -274,7 +274,7 @@ DRAWDOWN = entries(
     ),
     (
         "max_drawdown_recovered",
-        "Deepest: recovered",
+        "Deepest fall, recovered",
         Unit.INSTANT,
         Basis.CURVE,
         "When equity was back at the peak; undefined until then.",
@@ -284,7 +284,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdown_mean",
-        "Mean",
+        "Mean fall",
         Unit.SHARE,
         Basis.CURVE,
         "The mean depth of all falls.",
@@ -294,7 +294,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdowns",
-        "Falls",
+        "Number of falls",
         Unit.COUNT,
         Basis.CURVE,
         "How often equity left a peak.",
@@ -304,7 +304,7 @@ DRAWDOWN = entries(
     ),
     (
         "max_drawdown_duration_ns",
-        "Longest",
+        "Longest fall",
         Unit.SPAN,
         Basis.CURVE,
         "The longest time from a peak to its recovery, or to the end.",
@@ -314,7 +314,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdown_duration_mean_ns",
-        "Mean duration",
+        "Mean time to recover",
         Unit.SPAN,
         Basis.CURVE,
         "The mean time from a peak to its recovery.",
@@ -324,7 +324,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdown_duration_median_ns",
-        "Median duration",
+        "Median time to recover",
         Unit.SPAN,
         Basis.CURVE,
         "The median time from a peak to its recovery.",
@@ -334,7 +334,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdown_now",
-        "At the end",
+        "Fall at the end",
         Unit.SHARE,
         Basis.CURVE,
         "How far below its peak the run ended.",
@@ -344,7 +344,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdown_now_ns",
-        "At the end: since",
+        "Fall at the end, since",
         Unit.SPAN,
         Basis.CURVE,
         "How long the open fall has lasted.",
@@ -354,7 +354,7 @@ DRAWDOWN = entries(
     ),
     (
         "drawdown_now_recovery",
-        "At the end: won back",
+        "Fall at the end, won back",
         Unit.SHARE,
         Basis.CURVE,
         "The part of the open fall that has been won back.",

@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from quorate.analysis import bootstrap
+from quorate.analysis import bootstrap, words
 from quorate.analysis.bootstrap import Spread, Statistic
 from quorate.analysis.sample import Sample
 
@@ -51,6 +51,7 @@ _ALPHAWEEX = (Goal("sharpe", "Sharpe", 1.2, True), Goal("max_drawdown", "Max dra
 GOALS = {"momentum": _ALGOSPACE, "scalping": _ALGOSPACE, "swing": _ALGOSPACE}
 OTHERS = _ALPHAWEEX
 
+AS_SHARES = {"win_rate", "max_drawdown"}
 FIGURES = ("sharpe", "cagr", "max_drawdown", "win_rate", "profit_factor")
 
 
@@ -87,3 +88,21 @@ def _judged(goal: Goal, value: float | None, spread: Spread | None) -> Target:
         if goal.bound < low or goal.bound > high:
             reached = Reached.YES if (value > goal.bound) is goal.above else Reached.NO
     return Target(goal.figure, goal.label, goal.bound, goal.above, value, spread, reached)
+
+
+def worded(target: Target) -> dict[str, str]:
+    """A target as people read it: ``label``, ``bound``, ``value``, ``spread``, ``reached``."""
+    spread = target.spread
+    return {
+        "label": target.label,
+        "bound": f"{'above' if target.above else 'below'} {_shown(target.figure, target.bound)}",
+        "value": _shown(target.figure, target.value),
+        "spread": words.UNKNOWN
+        if spread is None
+        else f"{_shown(target.figure, spread.low)} to {_shown(target.figure, spread.high)}",
+        "reached": target.reached.value,
+    }
+
+
+def _shown(figure: str, value: float | None) -> str:
+    return words.share(value) if figure in AS_SHARES else words.number(value)

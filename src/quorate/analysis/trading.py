@@ -258,7 +258,7 @@ TRADES = entries(
     ),
     (
         "duration_mean_ns",
-        "Mean duration",
+        "Mean trade duration",
         Unit.SPAN,
         _T,
         "From opening to close.",
@@ -268,7 +268,7 @@ TRADES = entries(
     ),
     (
         "duration_median_ns",
-        "Median duration",
+        "Median trade duration",
         Unit.SPAN,
         _T,
         "From opening to close.",
