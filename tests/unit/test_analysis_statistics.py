@@ -296,7 +296,8 @@ def test_the_page_is_the_catalogue() -> None:
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     _, _, rest = page.partition("<!-- catalogue -->\n")
     table, _, _ = rest.partition("<!-- end of catalogue -->")
-    assert (table.strip() == described().strip()) is True
+    same = table.strip() == described().strip()
+    assert same
 
 
 @pytest.mark.parametrize("values", [[], [110], [110, 99], [50, -10, 20], [100] * 40, [0.0] * 3])

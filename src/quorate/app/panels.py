@@ -27,7 +27,6 @@ INSTRUMENTS_SHOWN = 3
 TRADES_MARKED = 60  # beyond this, marks on the whole run hide the price
 TRADES_ZOOMED = 40
 SHARES_SHOWN = 12
-SHOWN_ELSEWHERE = {"pnl_pessimistic", "pnl_likely", "pnl_optimistic"}
 
 
 def targets(found: Sequence[Target]) -> list[dict[str, str]]:
@@ -44,9 +43,7 @@ def statistics(values: Mapping[str, Value], currency: str) -> list[tuple[str, li
         lines = [
             (entry.label, _worded(entry, values[entry.name], currency), f"{entry.says} {entry.formula}")
             for entry in CATALOGUE
-            if entry.section is section
-            and values[entry.name] is not None
-            and entry.name not in SHOWN_ELSEWHERE
+            if entry.section is section and values[entry.name] is not None
         ]
         if lines:
             groups.append((section.value, lines))
