@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 
 from quorate.adapters.feeds.made_up import MadeUp
 from quorate.analysis.analysis import Analysis, analyse
+from quorate.analysis.catalogue import CATALOGUE
+from quorate.analysis.targets import FIGURES, Reached
 from quorate.app.collect import Collector
 from quorate.app.recipe import built_in
 from quorate.app.run import closes_of, run_in_memory
 from quorate.core.instant import DAY, HOUR
+from tests.cli_support import clean_environment, quorate
 from tests.sessions import plan
 
 EXPECTED = Path(__file__).with_name("recipes.json")
@@ -83,6 +87,32 @@ def test_the_desk_tells_of_its_orders(runs: dict[str, tuple[Collector, Analysis]
         assert figures["mae_mean"] > 0
         assert figures["mfe_mean"] > figures["etd_mean"] * 0.5
         assert found.sample.excursions.index.size == figures["trades"]
+
+
+def test_the_command_tells_targets_and_every_figure(tmp_path: Path) -> None:
+    words = (
+        "backtest",
+        "--recipe",
+        "swing",
+        "--data",
+        "synthetic:seed=13,bars=400,interval=4h",
+        "--headless",
+    )
+    environment = clean_environment(tmp_path)
+    shown = quorate(*words, cwd=tmp_path, environment=environment)
+    lines = [line for line in shown.stdout.splitlines() if line.startswith("target ")]
+    assert [line.split(":")[0] for line in lines] == [
+        "target sharpe above 2.00",
+        "target max drawdown below 15.0 %",
+        "target win rate above 55.0 %",
+        "target profit factor above 1.50",
+    ]
+    answers = "|".join(Reached)
+    assert all(re.search(rf"\(.+ to .+\), ({answers})$|\(–\), cannot be told$", line) for line in lines)
+    result = json.loads(quorate(*words, "--json", cwd=tmp_path, environment=environment).stdout)
+    assert set(result["statistics"]) == {entry.name for entry in CATALOGUE}
+    assert [each["reached"] in set(Reached) for each in result["targets"]] == [True] * 4
+    assert set(result["intervals"]) == set(FIGURES)
 
 
 def test_every_recipe_is_watched_here_or_in_the_demo() -> None:

@@ -41,10 +41,10 @@ _MOST = 0.99  # what lies beyond is drawn at the edge, or one trade would flatte
 _TOP, _MIDDLE, _GAP, _BOTTOM = 34, 180, 206, 282
 
 
-def steadiness_chart(days: Ints, returns: Floats, window: int, periods: float) -> str:
-    """Sharpe over a moving window of ``window`` days, with the volatility of the same window beneath it.
+def steadiness_chart(days: Ints, returns: Floats, window: int, periods: float, unit: str = "days") -> str:
+    """Sharpe over a moving window of returns, with the volatility of the same window beneath it.
 
-    ``days``: int64[n] UTC days since 1970 of ``returns`` float64[n].
+    ``days``: int64[n] UTC days since 1970 of ``returns`` float64[n]. ``window``: how many, ``unit``: of what.
     """
     ends = (days[window - 1 :] + 1) * DAY
     ratio = rolling_sharpe(returns, window, periods)
@@ -64,11 +64,11 @@ def steadiness_chart(days: Ints, returns: Floats, window: int, periods: float) -
         line(x.many(ratio_at), y.many(ratio_seen), "equity"),
         area(x.many(swing_at), below.many(swing_seen), below(0.0), "swing-fill"),
         line(x.many(swing_at), below.many(swing_seen), "swing"),
-        label(LEFT, 20, "unit", f"Sharpe of the last {window} days"),
+        label(LEFT, 20, "unit", f"Sharpe of the last {window} {unit}"),
         label(LEFT, 200, "unit", "volatility a year"),
     ]
     text = (
-        f"Sharpe over {window} days between {words.number(float(shown.min()))} and "
+        f"Sharpe over {window} {unit} between {words.number(float(shown.min()))} and "
         f"{words.number(float(shown.max()))}, volatility between {words.share(float(swing.min()))} and "
         f"{words.share(float(swing.max()))} a year."
     )

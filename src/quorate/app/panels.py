@@ -20,6 +20,7 @@ from quorate.analysis.rolling import window_for
 from quorate.analysis.targets import Reached, Target, worded
 from quorate.core.effects import BreakerMoved, Vetoed
 from quorate.core.events import Breaker
+from quorate.core.instant import DAY
 from quorate.core.instrument import Instrument
 from quorate.core.money import E8
 
@@ -61,7 +62,8 @@ def steadiness(analysis: Analysis) -> Markup | None:
     window = window_for(sample.returns.size)
     if window is None:
         return None
-    text = pictures.steadiness_chart(sample.by_day[0], sample.returns, window, sample.periods)
+    unit = "days" if sample.stats.interval <= DAY else "bars"
+    text = pictures.steadiness_chart(sample.by_day[0], sample.returns, window, sample.periods, unit)
     return Markup(text)  # noqa: S704 - charts escape every name
 
 
