@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from quorate.analysis.analysis import analyse
-from quorate.analysis.result import Curve, RunStats
+from quorate.analysis.catalogue import CATALOGUE
+from quorate.analysis.result import Closes, Curve, RunStats
 from quorate.app.report import Report, Source, render, write_report
 from quorate.core.errors import InputError
 from quorate.core.events import Breaker
-from quorate.core.instant import DAY, MINUTE
+from quorate.core.instant import DAY, HOUR, MINUTE
 from tests.golden.runs import coin, future, make_run, stock
 
 EXPECTED = Path(__file__).with_name("tearsheet.txt")
@@ -25,8 +26,14 @@ OUTSIDE = re.compile(
 )
 
 
-def make_report(instruments, bars, interval, seed=5, **changes) -> Report:
+def make_report(instruments, bars, interval, seed=5, *, recipe_of="", bars_of=0.0, **changes) -> Report:
+    """``bars_of``: how far highs and lows lie from the closes, as a share; 0 for closes alone."""
     stats, closes = make_run(instruments, bars, interval, seed)
+    if bars_of:
+        closes = {
+            name: Closes(each.at, each.close, each.close * (1 + bars_of), each.close * (1 - bars_of))
+            for name, each in closes.items()
+        }
     report = Report(
         run_id="run-1",
         product="quorate 0",
@@ -48,7 +55,7 @@ def make_report(instruments, bars, interval, seed=5, **changes) -> Report:
             for name, each in closes.items()
         ],
         notes=["Fills at the next bar's open."],
-        analysis=analyse(stats, closes, 7),
+        analysis=analyse(stats, closes, 7, recipe=recipe_of),
     )
     return replace(report, **changes)
 
@@ -120,6 +127,36 @@ def test_money_has_a_currency_and_times_a_zone(page: str) -> None:
     for found in re.finditer(r"\d{4}-\d\d-\d\d \d\d:\d\d(.{0,4})", text):
         assert found.group(1) == " UTC"
     assert re.search(r"100,000\.00 USDT became [\d,.]+ USDT", text)
+
+
+def test_every_defined_figure_is_on_the_page(month: Report, page: str) -> None:
+    text = words_of(page)
+    assert [entry.name for entry in CATALOGUE if entry.label not in text] == []
+    listed = text.partition("Not defined for this run: ")[2].partition("\n")[0]
+    undefined = {entry.label for entry in CATALOGUE if month.analysis.statistics[entry.name] is None}
+    assert set(listed.removesuffix(".").split(" · ")) == undefined
+
+
+def test_targets_are_told_with_their_intervals(month: Report) -> None:
+    """A recipe without targets of its own has the general two; one with its own has its four."""
+    assert [each.figure for each in month.analysis.targets] == ["sharpe", "max_drawdown"]
+    own = make_report([coin()], 3000, HOUR, recipe_of="swing")
+    text = words_of(render(own))
+    assert [each.figure for each in own.analysis.targets][2:] == ["win_rate", "profit_factor"]
+    for each in own.analysis.targets:
+        assert each.spread is not None
+        assert each.reached.value in text
+    assert "above 2.00" in text
+    assert "below 15.0 %" in text
+    assert "90 % of 1,000 resamples" in text
+
+
+def test_a_run_of_months_shows_how_steady_it_was(page: str) -> None:
+    longer = words_of(render(make_report([coin()], 3000, HOUR, bars_of=0.004)))
+    assert "Sharpe over 21 days between" in longer
+    assert "What trades went through" in longer
+    assert "Sharpe over" not in words_of(page)  # a month is too short for three windows
+    assert "What trades went through" not in words_of(page)  # closes alone do not know
 
 
 def test_a_hostile_name_stays_text(month: Report) -> None:

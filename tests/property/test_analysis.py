@@ -9,12 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.analysis import bootstrap
 from quorate.analysis.attribution import split
+from quorate.analysis.falls import falls_of
 from quorate.analysis.metrics import day_closes, day_returns, drawdown, sharpe, underwater
 from quorate.analysis.result import Curve
+from quorate.analysis.risk import expected_shortfall, value_at_risk
 from quorate.analysis.scales import thin
 from quorate.core.instant import HOUR
 from quorate.core.instrument import CALENDARS
+from tests.oracles import statistics as oracle
 
 START = 10_000
 levels = st.lists(st.integers(1, 10**6), min_size=1, max_size=120)
@@ -42,6 +46,38 @@ def test_drawdown_agrees_with_the_plain_loop(values: list[int]) -> None:
     longest = max(longest, len(values) - top)
     assert drawdown(curve(values), START, HOUR) == (pytest.approx(deepest), longest * HOUR)
     assert -underwater(curve(values), START).min() == pytest.approx(deepest)
+
+
+@given(levels)
+def test_falls_agree_with_the_plain_loop(values: list[int]) -> None:
+    made = curve(values)
+    found = falls_of(made, START, HOUR)
+    plain = oracle.falls(made.at.tolist(), values, START, HOUR)
+    rows = zip(found.depth, found.start, found.trough, found.end, strict=True)
+    assert [(pytest.approx(row[0]), *map(int, row[1:])) for row in rows] == plain
+    fall, longest = drawdown(made, START, HOUR)
+    assert max(found.depth, default=0.0) == pytest.approx(fall)
+    assert max(found.spans, default=0) == longest
+    assert found.open == (values[-1] < max(START, *values))
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=25, max_size=80))
+def test_risk_is_ordered(values: list[float]) -> None:
+    """The mean of the worst is no better than the best of them, and a surer loss is no smaller."""
+    returns = np.array(values)
+    for level in (0.95, 0.99):
+        assert expected_shortfall(returns, level) >= value_at_risk(returns, level) - 1e-12
+    assert value_at_risk(returns, 0.99) >= value_at_risk(returns, 0.95)
+
+
+@given(st.integers(3, 200), st.integers(1, 30), st.integers(0, 2**31))
+def test_resamples_draw_from_the_values(count: int, block: int, seed: int) -> None:
+    for drawn in (
+        bootstrap.stationary(count, 7, bootstrap.seeded(seed), float(block)),
+        bootstrap.circular(count, 7, bootstrap.seeded(seed), block),
+    ):
+        assert drawn.shape == (7, count)
+        assert 0 <= drawn.min() <= drawn.max() < count
 
 
 @given(levels, st.integers(2, 50))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from quorate.analysis import charts, words
+from quorate.analysis import charts, pictures, words
 from quorate.analysis.analysis import analyse
+from quorate.analysis.attribution import HOURS, WEEKDAYS
 from quorate.analysis.baselines import Baselines, BuyAndHold
+from quorate.analysis.result import Closes
 from quorate.analysis.scales import fitted, thin, ticks, time_ticks
-from quorate.core.instant import DAY, HOUR, MINUTE, parse_instant
+from quorate.core.instant import DAY, HOUR, MINUTE, SECOND, parse_instant
 from quorate.core.instrument import Instrument
 from tests.golden.runs import coin, make_run
 
@@ -41,6 +45,40 @@ def test_every_chart_is_well_formed_and_described() -> None:
     ):
         parsed(text)
         assert "nan" not in text
+
+
+def test_the_pictures_are_well_formed_and_described() -> None:
+    stats, closes = make_run([coin()], 3000, HOUR, 5)
+    series = closes["BTCUSDT"]
+    bars = {"BTCUSDT": Closes(series.at, series.close, series.close * 1.01, series.close * 0.99)}
+    found = analyse(stats, bars, 1)
+    sample, cuts = found.sample, found.attribution
+    assert sample.excursions is not None
+    for text in (
+        pictures.steadiness_chart(sample.by_day[0], sample.returns, 21, 365),
+        pictures.steadiness_chart(sample.by_day[0][:30], np.zeros(30), 21, 365),  # nothing moved
+        *pictures.excursion_charts(sample.excursions, sample.values),
+        pictures.excursion_chart(np.zeros(1), np.zeros(1), adverse=True),
+        pictures.excursion_chart(np.linspace(0, 1, 5000), np.linspace(-1, 1, 5000), adverse=False),
+        pictures.columns_chart("By weekday", cuts.weekdays, WEEKDAYS, "USDT"),
+        pictures.columns_chart("By hour", cuts.hours[:1], HOURS, "USDT"),
+    ):
+        parsed(text)
+        assert ("nan" in text) is False
+        assert len(text) < 60_000
+
+
+def test_weekdays_and_hours_add_up_in_their_order() -> None:
+    stats, closes = make_run([coin()], 3000, HOUR, 5)
+    found = analyse(stats, closes, 1).attribution
+    total = sum(row.pnl_e8 for row in stats.rows)
+    for shares, names in ((found.weekdays, WEEKDAYS), (found.hours, HOURS)):
+        assert sum(share.pnl_e8 for share in shares) == total
+        order = [names.index(share.name) for share in shares]
+        assert order == sorted(order)
+    days = [datetime.fromtimestamp(row.opened_at // SECOND, tz=UTC) for row in stats.rows]
+    assert {share.name: share.trades for share in found.weekdays} == Counter(f"{day:%A}" for day in days)
+    assert {share.name: share.trades for share in found.hours} == Counter(f"{day:%H}:00" for day in days)
 
 
 def test_gain_and_loss_differ_by_shape() -> None:

@@ -12,9 +12,12 @@ import msgspec
 
 from quorate.analysis.result import RunStats, TradeRow
 from quorate.core.decision import Decision, Vote
+from quorate.core.instant import DAY, HOUR
 from quorate.core.order import Answer, Side, Verdict
 
 NOBODY = "not attributed"
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HOURS = tuple(f"{hour:02d}:00" for hour in range(24))
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -37,8 +40,9 @@ class RuleCount(msgspec.Struct, frozen=True):
 
 
 class Attribution(msgspec.Struct, frozen=True):
-    """Profit cut four ways, largest first, and the verdicts counted by rule. Money in 1e-8.
+    """Profit cut six ways and the verdicts counted by rule. Money in 1e-8.
 
+    The largest come first, but weekdays and hours (UTC, of the opening) in their own order.
     ``open_e8`` is what the closed trades do not explain: open positions and financing.
     """
 
@@ -46,6 +50,8 @@ class Attribution(msgspec.Struct, frozen=True):
     instruments: tuple[Share, ...]
     sides: tuple[Share, ...]
     exits: tuple[Share, ...]
+    weekdays: tuple[Share, ...]
+    hours: tuple[Share, ...]
     open_e8: int
     rules: tuple[RuleCount, ...]
 
@@ -59,6 +65,8 @@ def attribute(stats: RunStats) -> Attribution:
         instruments=_by(rows, lambda row: row.instrument),
         sides=_by(rows, lambda row: "long" if row.side is Side.BUY else "short"),
         exits=_by(rows, lambda row: row.exit_role.value),
+        weekdays=_in_order(rows, WEEKDAYS, lambda row: WEEKDAYS[(row.opened_at // DAY + 3) % 7]),
+        hours=_in_order(rows, HOURS, lambda row: HOURS[row.opened_at % DAY // HOUR]),
         open_e8=stats.end_e8 - stats.cash.count - sum(row.pnl_e8 for row in rows),
         rules=count_rules(verdicts),
     )
@@ -118,6 +126,13 @@ def _by(rows: Sequence[TradeRow], key: Callable[[TradeRow], str]) -> tuple[Share
     for row in rows:
         _add(sums, key(row), row.pnl_e8, row.fees_e8, row.pnl_e8 > 0)
     return _shares(sums)
+
+
+def _in_order(
+    rows: Sequence[TradeRow], names: Sequence[str], key: Callable[[TradeRow], str]
+) -> tuple[Share, ...]:
+    """A table whose lines stand in the order of ``names``; names without a trade are left out."""
+    return tuple(sorted(_by(rows, key), key=lambda share: names.index(share.name)))
 
 
 def _add(sums: dict[str, list[int]], name: str, pnl: int, fees: int, won: bool) -> None:

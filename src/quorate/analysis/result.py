@@ -47,17 +47,24 @@ class Curve:
 class Closes:
     """Closes of one instrument for baselines and charts: ``at`` int64[n] ns, ``close`` float64[n] currency.
 
-    Prices as a holder would have met them: a futures series is roll-adjusted.
+    ``high``, ``low``: float64[n] of the same bars, None where only closes are known. Prices as a holder
+    would have met them: a futures series is roll-adjusted.
     """
 
     at: Ints
     close: Floats
+    high: Floats | None = None
+    low: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.at.shape != self.close.shape or not self.at.size:
             raise InvariantError(
                 f"closes are two arrays of one length, not {self.at.shape} and {self.close.shape}"
             )
+        if (self.high is None) != (self.low is None):
+            raise InvariantError("closes have highs and lows, or neither")
+        if any(each is not None and each.shape != self.at.shape for each in (self.high, self.low)):
+            raise InvariantError("highs, lows and closes are of one length")
 
 
 class TradeRow(msgspec.Struct, frozen=True):
@@ -111,9 +118,10 @@ class RunStats:
 
     ``interval`` is the bar's length in ns. ``gross``: int64[n] gross exposure in 1e-8 at each instant of the
     curve, empty where nobody sampled it. ``decisions`` need only hold those that opened trades, ``approved``
-    the verdicts of orders that passed. ``fees`` is all the account paid, rolls included, None to add up the
-    fills' own; ``charges`` is financing paid; ``spread`` and ``slippage`` are what the venue says they cost,
-    None where it does not say.
+    the verdicts of orders that passed. ``references`` are the ticks each approved order was decided at, by
+    order; ``rejected``, ``cancelled``, ``expired`` how many the venue ended so, None where nobody counted.
+    ``fees`` is all the account paid, rolls included, None to add up the fills' own; ``charges`` is financing
+    paid; ``spread`` and ``slippage`` are what the venue says they cost, None where it does not say.
     """
 
     curve: Curve
@@ -131,6 +139,10 @@ class RunStats:
     charges: Money | None = None
     spread: Money | None = None
     slippage: Money | None = None
+    references: Mapping[str, int] | None = None
+    rejected: int | None = None
+    cancelled: int | None = None
+    expired: int | None = None
 
     def __post_init__(self) -> None:
         if self.cash.count <= 0:

@@ -13,7 +13,19 @@ from quorate.core.account import Account
 from quorate.core.canon import spell
 from quorate.core.decision import Decision
 from quorate.core.effects import AnyEffect, BreakerMoved, Silenced, Vetoed
-from quorate.core.events import AnyEvent, Bar, Breaker, Degraded, Fill, InstantClosed, Resume, TradeClosed
+from quorate.core.events import (
+    AnyEvent,
+    Bar,
+    Breaker,
+    Cancelled,
+    Degraded,
+    Expired,
+    Fill,
+    InstantClosed,
+    Rejected,
+    Resume,
+    TradeClosed,
+)
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Role, Verdict
@@ -34,6 +46,8 @@ class Collector:
         self.resumes: list[Resume] = []
         self.silenced: list[Silenced] = []
         self.degraded: list[Degraded] = []
+        self.references: dict[str, int] = {}
+        self.ends: dict[type, int] = dict.fromkeys((Rejected, Cancelled, Expired), 0)
         self.bars = self.entries = 0
         self._account: Account | None = None
         self._orders = hashlib.sha256()
@@ -51,6 +65,8 @@ class Collector:
         elif isinstance(event, Fill):
             self.fills.append(event)
             self._orders.update(spell(event))
+        elif kind in self.ends:
+            self.ends[kind] += 1
         elif isinstance(event, Resume):
             self.resumes.append(event)
         elif isinstance(event, Degraded):
@@ -61,6 +77,7 @@ class Collector:
     def _note(self, effect: AnyEffect) -> None:
         if isinstance(effect, ApprovedOrder):
             self.approved.append(effect.verdict)
+            self.references[effect.order.id] = effect.order.reference.count
             self.entries += effect.order.role is Role.ENTRY
             self._orders.update(spell(effect.order))
         elif isinstance(effect, Vetoed):
@@ -110,6 +127,10 @@ class Collector:
             gross=_ints(self._gross),
             fees=None if account is None else Money(account.fees_e8, self.cash.scale),
             charges=None if account is None else Money(account.charges_e8, self.cash.scale),
+            references=self.references,
+            rejected=self.ends[Rejected],
+            cancelled=self.ends[Cancelled],
+            expired=self.ends[Expired],
         )
 
 

@@ -105,7 +105,7 @@ def perform(
     if started is not None:
         started(session)
     closed, error = _run(session, plan)
-    analysis = analyse(collector.stats(), closes_of(plan.series), plan.opened.seed)
+    analysis = analyse(collector.stats(), closes_of(plan.series), plan.opened.seed, recipe=plan.recipe.name)
     halted = bool(error) or (closed is not None and closed.breaker == Breaker.HALTED)
     complete = closed is not None and closed.complete
     result = result_of(plan, mode, collector, analysis, run_id, path, store.head.hex())
@@ -229,7 +229,9 @@ def closes_of(series: Sequence[Series]) -> dict[str, Closes]:
         scale = np.full(len(each.close), each.instrument.tick_float)
         for index, old, new in zip(each.rolls.index, each.rolls.old, each.rolls.new, strict=True):
             scale[index:] *= old / new
-        closes[each.instrument.id] = Closes(each.at, each.close * scale)
+        rolled = len(each.rolls.index) > 0  # trades are booked at the contracts' own prices
+        high, low = (None, None) if rolled else (each.high * scale, each.low * scale)
+        closes[each.instrument.id] = Closes(each.at, each.close * scale, high, low)
     return closes
 
 
@@ -266,6 +268,9 @@ def result_of(
         "silenced": [f"{each.agent}: {each.reason}" for each in collector.silenced],
         "trust_level": min([opened.trust_level, *(each.level for each in collector.degraded)], key=_trust),
         "metrics": msgspec.to_builtins(analysis.metrics),
+        "statistics": dict(analysis.statistics),
+        "intervals": msgspec.to_builtins(dict(analysis.spreads)),
+        "targets": msgspec.to_builtins(analysis.targets),
         "baselines": msgspec.to_builtins(analysis.baselines),
         "attribution": msgspec.to_builtins(analysis.attribution),
         "config": opened.recipe,

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from quorate.analysis import words
 from quorate.analysis.analysis import Analysis
+from quorate.analysis.targets import Reached, worded
 from quorate.app.run import Outcome
 
 NOTES_SHOWN = 12
@@ -26,6 +27,7 @@ def summarise(outcome: Outcome) -> None:
         f"{result['fills']:,} fills, {result['vetoes']:,} vetoes, {result['halts']} halts"
         f" ({len(result['operator_acts'])} resumed), trust {result['trust_level']}"
     )
+    _targets(console, outcome.analysis)
     for line in result["silenced"]:
         console.print(f"silenced: {line}", style="red")
     if result["halted"]:
@@ -72,3 +74,14 @@ def _figures(console: Console, analysis: Analysis, currency: str) -> None:
         f"{metrics.trades:,} trades, {words.share(metrics.win_rate)} won, "
         f"profit factor {words.number(metrics.profit_factor)}, exposed {words.share(metrics.exposure)}"
     )
+
+
+def _targets(console: Console, analysis: Analysis) -> None:
+    """Each target of the recipe with its interval, and whether it was reached."""
+    tones = {Reached.YES: "green", Reached.NO: "red", Reached.UNTOLD: "yellow"}
+    for target in map(worded, analysis.targets):
+        console.print(
+            f"target {target['label'].lower()} {target['bound']}: {target['value']} "
+            f"({target['spread']}), {target['reached']}",
+            style=tones[Reached(target["reached"])],
+        )
