@@ -134,7 +134,12 @@ def test_marked_blocks_run_and_print_what_the_page_says(page: Path) -> None:
 
 def test_the_pages_with_an_executed_example_are_these() -> None:
     ran = [name(page) for page in PAGES if f"```python\n{RUN}" in page.read_text("utf-8")]
-    assert ran == ["docs/formulas.md", "docs/life-of-a-tick.md", "docs/life-of-an-order.md", "docs/statistics.md"]
+    assert ran == [
+        "docs/formulas.md",
+        "docs/life-of-a-tick.md",
+        "docs/life-of-an-order.md",
+        "docs/statistics.md",
+    ]
 
 
 def test_claims_of_speed_and_size_name_what_measured_them() -> None:
