@@ -139,7 +139,7 @@ void Exchange::step(std::span<const MarketEvent> events) {
     const bool frozen = bar.volume == 0 && bar.high <= bar.low;  // nothing trades
     if (!market.book.empty() && !frozen) gather(market, bar);
   }
-  if (!orphaned_.empty()) end_orphans();
+  if (orphans_) end_orphans();
   if (!meetings_.empty()) match();
   offers_.clear();
   value(events);

@@ -171,8 +171,8 @@ class Exchange {
   std::vector<Slot> free_, retired_;
   std::vector<Slot> slots_;  // by OrderId: the slot, or what became of it
   std::int64_t accepted_ = 0;
-  std::vector<Change> changes_;    // on their way, by (instant, order of sending)
-  std::vector<OrderId> orphaned_;  // orders that ended while others waited for them
+  std::vector<Change> changes_;  // on their way, by (instant, order of sending)
+  bool orphans_ = false;  // whether an order ended while others waited for it
 
   std::vector<Report> waiting_;  // reports on their way, by (instant, order of sending), from head_ on
   std::size_t head_ = 0;

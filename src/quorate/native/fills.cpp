@@ -20,18 +20,17 @@ void Exchange::meet_one(const Meeting& meeting, const Path& path, Part part) {
   std::optional<Outcome> outcome;
   if (order.special) {
     outcome = meet_special(order, offer, lived, part, over);
-    if (order.done) return;
   } else if (part == Part::tick) {
     outcome = meet_tick(order, offer, order.arrival < markets_[order.instrument].seen, rules_.queue);
   } else {
     outcome = meet(order, offer, path);
   }
-  if (outcome) execute(meeting, offer, lived, *outcome);
-  if (!orphaned_.empty()) end_orphans();
+  if (outcome && !order.done) execute(meeting, offer, lived, *outcome);
+  if (orphans_) end_orphans();
   Working& rest = at_slot(meeting.slot);  // legs may have moved the pool
   if (!over || rest.done) return;
   end(rest, Report::Kind::cancelled, is_session(rest.type) ? Reason::missed : Reason::immediate);
-  if (!orphaned_.empty()) end_orphans();
+  if (orphans_) end_orphans();
 }
 
 std::optional<Outcome> Exchange::meet_special(Working& order, Offer& offer, Path& path, Part part,

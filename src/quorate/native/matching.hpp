@@ -18,7 +18,7 @@ inline constexpr Slot no_slot = -1;
 // still to be filled. `sibling`: the other leg of its bracket while that works. `delay_ns`: how long it was
 // under way. `special`: anything but a plain market, limit or stop order. `leads`: another waits for it, which
 // until then never arrives. `dormant`: waits for its trigger. `cancelling`: `until` is a cancel's. `expects`: its
-// end or a change is on the way. `ahead`: lots in front of it at its price, below 0: unknown. `peak`: the best
+// end or a change is on the way. `heard`: when the last of what was sent about it arrives, for nothing overtakes. `ahead`: lots in front of it at its price, below 0: unknown. `peak`: the best
 // price a trailing trigger has seen. `wanted`: as it was asked for.
 struct Working {
   OrderId id;
@@ -40,6 +40,7 @@ struct Working {
   bool cancelling = false;
   bool expects = false;
   std::int32_t changes = 0;
+  Instant heard = 0;
   Instant delay_ns = 0;
   Lots filled = 0;
   Lots ahead = -1;

@@ -130,7 +130,7 @@ OrderId Exchange::submit(const Order& order) {
       Working working{.id = id, .number = 0, .arrival = arrival,
                       .instrument = static_cast<std::size_t>(order.instrument), .lots = order.lots,
                       .bracket = order.bracket, .side = order.side, .type = order.type, .role = order.role,
-                      .delay_ns = arrival - order.at, .wanted = order};
+                      .heard = arrival, .delay_ns = arrival - order.at, .wanted = order};
       if (order.price) working.price = *order.price;
       if (order.type == Type::market) working.price = 0;
       prepare(working, order);
@@ -189,12 +189,12 @@ bool Exchange::cancel(OrderId id, Instant at) {
     if (!knows(id)) refuse("there never was an order " + std::to_string(id) + " to cancel");
     Working* order = alive(id);
     if (!order || order->cancelling) return;
-    const Instant until = arrival_of(at, id, 1);
+    const Instant until = std::max(arrival_of(at, id, 1), order->heard);
     if (until >= order->until) return;  // its time is over before
     if (order->expects) {
       withdraw([id, until](const Report& report) {
         return report.order == id && (report.kind == Report::Kind::expired ||
-                                      (report.kind == Report::Kind::replaced && report.at >= until));
+                                      (report.kind == Report::Kind::replaced && report.at == until));
       });
     }
     order->until = until;
@@ -213,9 +213,11 @@ bool Exchange::replace(OrderId id, Instant at, std::optional<Lots> lots, std::op
     Working* order = alive(id);
     if (!order || order->cancelling) return;
     if (price && !order->has_price()) refuse("order " + std::to_string(id) + " has no price to change");
-    const Instant arrival = arrival_of(at, id, 2 + static_cast<std::uint64_t>(order->changes));
+    const auto purpose = 2 + static_cast<std::uint64_t>(order->changes);
+    const Instant arrival = std::max(arrival_of(at, id, purpose), order->heard);
     if (arrival >= order->until) return;
     order->changes += 1;
+    order->heard = arrival;
     order->expects = asked = true;
     const auto later = [](Instant when, const Change& other) { return when < other.at; };
     changes_.insert(std::upper_bound(changes_.begin(), changes_.end(), arrival, later),
@@ -232,7 +234,7 @@ void Exchange::arrive() {
                                 [this](const Change& change) { return change.at > at_; });
   for (auto each = changes_.begin(); each != due; ++each) change(*each);
   changes_.erase(changes_.begin(), due);
-  end_orphans();
+  if (orphans_) end_orphans();
 }
 
 void Exchange::change(const Change& change) {
@@ -261,7 +263,7 @@ void Exchange::change(const Change& change) {
 void Exchange::retire(Working& order) {
   order.done = true;
   if (order.sibling != no_slot) at_slot(order.sibling).sibling = no_slot;
-  if (order.leads) orphaned_.push_back(order.id);
+  orphans_ |= order.leads;
   retired_.push_back(std::exchange(slots_[static_cast<std::size_t>(order.id)], ended));
 }
 
@@ -303,12 +305,15 @@ std::vector<Slot> Exchange::family_of(std::int64_t group, OrderId after) {
 
 // An order whose first fill others waited for has ended without one: they never will come to life.
 void Exchange::end_orphans() {
-  for (std::size_t next = 0; next < orphaned_.size(); ++next) {
-    for (const Slot slot : family_of(0, orphaned_[next])) {
-      end(at_slot(slot), Report::Kind::cancelled, Reason::parent);
+  while (orphans_) {
+    Working* first = nullptr;
+    for (Working& each : pool_) {
+      if (each.done || each.wanted.after == none || alive(each.wanted.after)) continue;
+      if (!first || each.number < first->number) first = &each;
     }
+    if (!first) orphans_ = false;
+    if (first) end(*first, Report::Kind::cancelled, Reason::parent);
   }
-  orphaned_.clear();
 }
 
 }  // namespace quorate::exchange

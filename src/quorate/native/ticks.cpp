@@ -26,7 +26,7 @@ void Exchange::tick(const MarketEvent& event) {
   }
   const bool nothing = event.kind == MarketEvent::trade && event.volume == 0;
   if (!market.book.empty() && !nothing) gather_tick(market, event);
-  if (!orphaned_.empty()) end_orphans();
+  if (orphans_) end_orphans();
   if (!meetings_.empty()) match_tick();
   offers_.clear();
   if (event.kind == MarketEvent::trade && rules_.queue) {
