@@ -48,6 +48,9 @@ class Pair:
         self.native = Exchange(instruments, cash_e8, slippage=world.slippage, rules=rules)
         self.asked: list[Ask] = []
         self.told: list[Report] = []
+        self.shown: list[Row] = []
+        self.cash_e8 = cash_e8
+        self.world = world
 
     def submit(self, ask: Ask) -> None:
         number = self.oracle.submit(ask)
@@ -83,6 +86,7 @@ class Pair:
 
     def watch(self, rows: Sequence[Row]) -> None:
         wanted = self.oracle.watch(rows)
+        self.shown += rows
         self.compare(self.native.watch(np.array(rows, np.int64).reshape(-1, 10)).tolist(), wanted)
         ledger = self.oracle.ledger
         assert (self.native.cash_e8, self.native.equity_e8) == (ledger.cash_e8, ledger.equity_e8), "books"
@@ -118,9 +122,12 @@ class Flow:
             share("0", "0", "0.05"), share("0", "0", "0.01"), dice.choice((-1, 0, 0, 1)),
             dice.random() < 0.5,
         )  # fmt: skip
+        self.queueing = dice.random() < 0.25  # limit orders and what is traded at their very prices
+        if self.queueing:
+            self.level, self.scale, self.world.queue = 300, 10, True
         cash = dice.choice((3_000, 1_000_000, 10_000_000)) * 10**8
         self.pair = Pair(traded, cash, self.world, latency, kind)
-        self.at, self.ticks = START, dice.random() < 0.6
+        self.at, self.ticks = START, self.queueing or dice.random() < 0.6
         self.big = dice.choice((3, 40, 4_000))
 
     def latency(self) -> tuple[delays.Delay, Any]:
@@ -176,7 +183,8 @@ class Flow:
             if dice.random() < 0.03:
                 step = dice.randint(-self.scale, self.scale)
                 rows.append(Row(self.at, RowKind.ROLL, place, 0, self.level, 0, 0, self.level + step, 0, 0))
-        self.level = max(50, self.level + dice.randint(-self.scale, self.scale) // 2)
+        if not self.queueing:
+            self.level = max(50, self.level + dice.randint(-self.scale, self.scale) // 2)
         return rows or [self.bar(0)]
 
     # ---- orders --------------------------------------------------------------------------------------
@@ -184,7 +192,7 @@ class Flow:
     def ask(self, at: int) -> Ask:
         """Mostly sensible, so that most of it works; sometimes with terms that do not go together."""
         dice, price = self.dice, self.near() // 5 * 5 if self.ticks else self.near()
-        kind = dice.randint(0, 10)
+        kind = TYPES["limit"] if self.queueing and dice.random() < 0.8 else dice.randint(0, 10)
         role = dice.choice((0, 0, 0, 1, 1, 2))
         ask = Ask(
             at, dice.randrange(len(self.pair.instruments)) if dice.random() < 0.98 else 99,
@@ -221,7 +229,7 @@ class Flow:
             ask.session = dice.choice((FOREVER, ask.at + 2 * HOUR))
         if conditional and dice.random() < 0.4:
             ask.watch = dice.randint(0, 4)
-        if dice.random() < 0.35:
+        if dice.random() < (0.05 if self.queueing else 0.35):
             ask.force = dice.choice((1, 2, 3, 4)) if ask.type not in SESSION else 1
             if ask.force == 2 or (ask.force == 1 and dice.random() < 0.5):
                 ask.good_until = ask.at + dice.choice((HOUR, 9 * HOUR))
