@@ -1,4 +1,4 @@
-"""Every order type over bars, trades and quotes: native and oracle tell the same, and both keep what must hold."""
+"""Every order type over bars, trades and quotes: native and oracle agree, and both keep what must hold."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def hold(pair: Pair) -> None:
         assert came <= fill[Told.FILLED_AT] <= fill[Told.AT] or order % 3, "filled before it arrived"
         assert sign * fill[Told.BEST] <= sign * fill[Told.PRICE] <= sign * fill[Told.WORST], "bounds crossed"
         done[order] += fill[Told.LOTS]
-        assert 0 < fill[Told.LOTS], "a fill of nothing"
+        assert fill[Told.LOTS] > 0, "a fill of nothing"
         assert done[order] <= asked[order], "more than was asked for"
     shared_out(pair, fills)
     within(pair, fills)
@@ -79,7 +79,9 @@ def conserved(pair: Pair) -> None:
             cash -= pair.instruments[place].worth_e8(row[Told.PRICE], signed) + money
             lots[place] += signed
         elif kind == Kind.ROLLED:
-            worth = [pair.instruments[place].worth_e8(row[col], lots[place]) for col in (Told.BEST, Told.PRICE)]
+            worth = [
+                pair.instruments[place].worth_e8(row[col], lots[place]) for col in (Told.BEST, Told.PRICE)
+            ]
             cash += worth[0] - worth[1] - money
         elif kind == Kind.CHARGED:
             cash -= money
@@ -123,7 +125,9 @@ def within(pair: Pair, fills: list[list[int]]) -> None:
         if fill[Told.MAKER] or any(o.tick or o.high <= o.low for o in offers):
             continue
         far = [sign * (o.high if sign > 0 else o.low) + o.half for o in offers]
-        assert any(sign * price * o.fine < end + o.fine for o, end in zip(offers, far, strict=True)), "too dear"
+        assert any(sign * price * o.fine < end + o.fine for o, end in zip(offers, far, strict=True)), (
+            "too dear"
+        )
 
 
 # ---- planted defects: the comparison and the rules above bite ------------------------------------------
@@ -214,7 +218,9 @@ def test_a_trailing_trigger_that_is_one_tick_off_is_caught(monkeypatch: pytest.M
 
 def test_a_fee_that_is_one_off_is_caught() -> None:
     class Dearer(Venue):
-        def trade(self, order: Live, lots: int, most: int, got: Any, fee: int, *rest: Any, **more: Any) -> None:
+        def trade(
+            self, order: Live, lots: int, most: int, got: Any, fee: int, *rest: Any, **more: Any
+        ) -> None:
             super().trade(order, lots, most, got, fee + 1, *rest, **more)
 
     caught(Dearer)

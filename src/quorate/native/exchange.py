@@ -13,7 +13,7 @@ Report rows are int64 (m, 16) with the columns of `Told`:
     REJECTED, CANCELLED            order, reason
     EXPIRED                        order
     FILL                           order, instrument, role, side, type, lots, price, money (fee), filled_at,
-                                   best, worst, maker, reason (volume unknown, where it should have been a cap)
+                                   best, worst, maker, reason (volume unknown where it should be a cap)
     ROLLED                         instrument, best (old price), price (new one), money (fee)
     CHARGED                        instrument, money, reason
     SETTLED                        money (cash), lots: so many HELD rows follow
@@ -133,9 +133,9 @@ class Rules:
 
     ``participation``: share of a row's volume that all orders together may take, 0 any. ``range_slippage``:
     share of the bar's range, ``impact``: share of the price times the root of lots over volume (over 1 where
-    that is unknown), both besides the instrument's slippage. ``intrabar``: what a bar's unknown order of events
-    gives. ``queue``: a trade at a resting limit fills it with what those shown in front leave over; else only
-    a trade beyond it does. ``latency``: in place of a constant one.
+    that is unknown), both besides the instrument's slippage. ``intrabar``: what a bar's unknown order of
+    events gives. ``queue``: a trade at a resting limit fills it with what those shown in front leave over;
+    else only a trade beyond it does. ``latency``: in place of a constant one.
     """
 
     participation: Decimal = Decimal(0)
@@ -150,11 +150,12 @@ class More(TypedDict, total=False):
     """What an order can have besides its price.
 
     ``limit``: of a stop-limit or limit-if-touched, or the worst price of a session order. ``force``: its time
-    in force; ``good_until``: its last instant, of gtd, and of day (else the end of the UTC day). ``watch``: what
-    its trigger watches. ``trail`` in ticks or ``trail_bps`` of the best price: how far its trigger follows, from
-    ``activation`` on; ``limit_offset``: ticks from that trigger to its limit. ``display``: lots an iceberg shows.
-    ``group``: orders of which one's fill ends the others, or with ``shrinks`` makes them smaller. ``after``:
-    the order whose first fill brings it to life. ``session``: the instant of the open or close it is for.
+    in force; ``good_until``: its last instant, of gtd, and of day (else the end of the UTC day). ``watch``:
+    what its trigger watches. ``trail`` in ticks or ``trail_bps`` of the best price: how far its trigger
+    follows, from ``activation`` on; ``limit_offset``: ticks from that trigger to its limit. ``display``: lots
+    an iceberg shows. ``group``: orders of which one's fill ends the others, or with ``shrinks`` makes them
+    smaller. ``after``: the order whose first fill brings it to life. ``session``: the instant of the open or
+    close it is for (else the first UTC midnight after it arrives).
     """
 
     limit: int | None
@@ -206,7 +207,7 @@ DEFAULT = Rules()
 
 
 class Exchange:
-    """A simulated exchange over bars, trades and quotes. One thread at a time; `run` alone lets go of the GIL.
+    """A simulated exchange over bars, trades and quotes. One thread at a time; only `run` frees the GIL.
 
     ``latency_ns``: from an order or a cancel to its arrival. ``slippage``: times each instrument's own.
     ValueError for wrong input, which changes nothing. OverflowError, naming the order or the instrument, for
@@ -267,9 +268,7 @@ class Exchange:
         try:
             plain = not rest and codes[1] <= TYPES["stop"]
             number = (
-                self._core.submit(*terms)
-                if plain
-                else self._core.submit_order(_native.order(*terms, **rest))
+                self._core.submit(*terms) if plain else self._core.submit_order(_native.order(*terms, **rest))
             )
         except TypeError:
             _check_whole(
@@ -292,7 +291,7 @@ class Exchange:
         """Asks for an order to go on with other ``lots`` (in all, with those filled), another price, or both.
 
         It keeps its place in the queue only when nothing but its lots become fewer. False when nothing will
-        come of it. ValueError for one that never was, for no lots, or a price of one that has none of its own.
+        come of it. ValueError for one that never was, for no lots, or a price of one that has none itself.
         """
         return self._core.replace(self.number(name), at, lots, price)
 

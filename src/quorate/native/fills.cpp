@@ -100,6 +100,10 @@ void Exchange::execute(const Meeting& meeting, const Offer& offer, const Path& p
   const std::size_t i = order.instrument;
   const std::int64_t sign = order.sign();
   const Lots held = ledger_.lots(i) * sign;
+  const bool hopeful = rules_.intrabar == Intrabar::optimistic;
+  Working* rival = order.sibling == no_slot || offer.is_tick() ? nullptr : &at_slot(order.sibling);
+  const bool target_first = hopeful && rival && order.type == Type::limit;
+  if (target_first && is_beyond(*rival, offer, path)) return;
   Lots most = order.lots;
   if (order.reduces()) {
     most = std::min(most, -held);
@@ -116,18 +120,13 @@ void Exchange::execute(const Meeting& meeting, const Offer& offer, const Path& p
   if (iceberg) lots = std::min(lots, order.wanted.display);
   if (lots <= 0 || (order.wanted.force == Force::fok && lots < most)) return;
   if (pessimistic) outcome.price = outcome.worst;
-  if (rules_.intrabar == Intrabar::optimistic) outcome.price = outcome.best;
+  if (hopeful) outcome.price = outcome.best;
   const std::int64_t fee = narrow(terms_[i].fee_e8(outcome.price, lots, outcome.maker), "a fee");
   if (!order.reduces() && !ledger_.affords(i, outcome.price, lots * sign, fee)) {
     return refuse_rest(order, Reason::margin);
   }
-  if (order.sibling != no_slot && !offer.is_tick()) {
-    const Working& rival = at_slot(order.sibling);
-    if (order.type == Type::stop) outcome = with_rival(outcome, order, rival, offer, path);
-    if (order.type == Type::limit && rules_.intrabar == Intrabar::optimistic) {
-      outcome = with_stop(outcome, order, rival, offer, path);
-    }
-  }
+  if (rival && order.type == Type::stop) outcome = with_rival(outcome, order, *rival, offer, path);
+  if (target_first) outcome = with_stop(outcome, order, *rival, offer, path);
   if (!uncapped) left -= lots;
   if (outcome.most != int64_max) offers_[meeting.offer].queued += lots;
   // At the open when both bar and order were there, later in the bar its middle, at its close the close.
@@ -241,6 +240,7 @@ void Exchange::protect(const Working& entry, Lots lots, Instant filled_at, std::
   leg.role = Role::target;
   const Slot target = accept(leg, at_, true);
   if (meets) legs_.push_back({target, offer, path});
+  if (meets && rules_.intrabar == Intrabar::optimistic) std::swap(legs_.back(), legs_[legs_.size() - 2]);
   at_slot(stop).sibling = target;
   at_slot(target).sibling = stop;
 }

@@ -191,12 +191,17 @@ void queue_up(Working& order, const MarketEvent& event) {
   }
 }
 
+bool is_beyond(const Working& stop, const Offer& offer, const Path& path) {
+  const std::int64_t sign = stop.sign();
+  return sign * path.start + offer.half >= sign * Wide{stop.price} * offer.fine;
+}
+
 Outcome with_rival(Outcome outcome, const Working& stop, const Working& target, const Offer& offer,
                    const Path& path) {
   const std::int64_t sign = stop.sign();
-  const bool at_once = sign * path.start + offer.half >= sign * Wide{stop.price} * offer.fine;
-  if (at_once || !reaches(target, offer, whole(offer))) return outcome;
-  outcome.best = better(outcome.best, target.price, sign);
+  if (is_beyond(stop, offer, path) || !reaches(target, offer, whole(offer))) return outcome;
+  const std::optional<Outcome> other = meet(target, offer, path);
+  outcome.best = better(outcome.best, other ? other->best : target.price, sign);
   return outcome;
 }
 

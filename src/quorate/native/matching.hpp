@@ -118,6 +118,9 @@ std::optional<Outcome> meet_tick(const Working& order, const Offer& offer, bool 
 // Counts who is in front of a resting limit order, from a quote or a trade.
 void queue_up(Working& order, const MarketEvent& event);
 
+// Whether a path starts at a stop's trigger or beyond it.
+bool is_beyond(const Working& stop, const Offer& offer, const Path& path);
+
 // The stop's outcome, at best the target where the bar reaches both, in unknown order.
 Outcome with_rival(Outcome outcome, const Working& stop, const Working& target, const Offer& offer,
                    const Path& path);

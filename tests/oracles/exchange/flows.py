@@ -14,7 +14,17 @@ import numpy as np
 from quorate.core.instant import DAY, HOUR
 from quorate.core.instrument import Instrument
 from quorate.native.exchange import (
-    FORCES, FOREVER, ROLES, SIDES, TYPES, WATCHES, Exchange, Kind, Latency, Rules, Told,
+    FORCES,
+    FOREVER,
+    ROLES,
+    SIDES,
+    TYPES,
+    WATCHES,
+    Exchange,
+    Kind,
+    Latency,
+    Rules,
+    Told,
 )  # fmt: skip
 from quorate.native.exchange import Row as RowKind
 from tests.exchange import CRYPTO, FUTURE, PLAIN, SMALL, START
@@ -54,9 +64,7 @@ class Pair:
 
     def submit(self, ask: Ask) -> None:
         number = self.oracle.submit(ask)
-        more: dict[str, Any] = {
-            name: value for name, value in asdict(ask).items() if value != DEFAULTS[name]
-        }
+        more: dict[str, Any] = {name: value for name, value in asdict(ask).items() if value != DEFAULTS[name]}
         for name in ("at", "instrument", "lots", "price", "side", "type", "role"):
             more.pop(name, None)
         for name in ("force", "watch"):
@@ -159,11 +167,15 @@ class Flow:
         open_, close = dice.randint(low, high), dice.randint(low, high)
         start = self.at - dice.choice((0, HOUR, HOUR, HOUR, DAY))
         volume = dice.choice((-1, 0, 9, self.big, 10 * self.big))
-        return Row(self.at, RowKind.BAR, place, start, open_, high, low, close, volume, dice.choice((-1, -1, 0, 5)))
+        return Row(
+            self.at, RowKind.BAR, place, start, open_, high, low, close, volume, dice.choice((-1, -1, 0, 5))
+        )
 
     def tick(self, place: int) -> Row:
         dice, blank = self.dice, Row(self.at, 0, place, 0, 0, 0, 0, 0, -1, -1)
-        kind = dice.choice((RowKind.TRADE, RowKind.TRADE, RowKind.QUOTE, RowKind.QUOTE, RowKind.MARK, RowKind.INDEX))
+        kind = dice.choice(
+            (RowKind.TRADE, RowKind.TRADE, RowKind.QUOTE, RowKind.QUOTE, RowKind.MARK, RowKind.INDEX)
+        )
         price, lots = self.near() // 5 * 5, lambda: dice.choice((-1, 0, 5, self.big, 5 * self.big))
         if kind is RowKind.TRADE:
             return blank._replace(kind=kind, open=price, volume=lots(), close=dice.choice((-1, 0, 1)))
@@ -204,10 +216,22 @@ class Flow:
         if dice.random() < 0.04:
             name, value = dice.choice(
                 (
-                    ("lots", 0), ("price", None), ("limit", 5), ("limit", None), ("trail", -1), ("display", -1),
-                    ("good_until", at), ("shrinks", True), ("watch", 3), ("post_only", True), ("trail_bps", 9),
-                    ("session", at), ("activation", 5), ("limit_offset", -2), ("force", 2),
-                )  # fmt: skip
+                    ("lots", 0),
+                    ("price", None),
+                    ("limit", 5),
+                    ("limit", None),
+                    ("trail", -1),
+                    ("display", -1),
+                    ("good_until", at),
+                    ("shrinks", True),
+                    ("watch", 3),
+                    ("post_only", True),
+                    ("trail_bps", 9),
+                    ("session", at),
+                    ("activation", 5),
+                    ("limit_offset", -2),
+                    ("force", 2),
+                )
             )
             setattr(ask, name, value)
         return ask
@@ -271,5 +295,3 @@ class Flow:
 def flow(seed: int, kind: type[Venue] = Venue, steps: int = 20) -> Pair:
     """A run of random rows and orders, everything compared after every instant."""
     return Flow(seed, kind).run(steps)
-
-

@@ -73,7 +73,7 @@ class Ask:
 
 @dataclass
 class World:
-    """The run's rules. ``delay(at, order, purpose)`` in ns; ``path``: -1 pessimistic, 0 likely, 1 optimistic."""
+    """The run's rules. ``delay(at, order, purpose)``: ns. ``path``: pessimistic -1, likely, optimistic 1."""
 
     delay: Any
     slippage: Decimal = Decimal(1)
@@ -394,13 +394,18 @@ def widened(got: Got, order: Live, offer: Offer) -> Got:
     return got._replace(worst=s * max(s * got.worst, s * extreme))
 
 
+def is_beyond(stop: Live, offer: Offer, path: Path) -> bool:
+    """Whether a path starts at a stop's trigger or beyond it."""
+    return stop.sign * path.start + offer.half >= stop.sign * stop.price * offer.fine
+
+
 def with_rival(got: Got, stop: Live, target: Live, offer: Offer, path: Path) -> Got:
     """At best the target, where the bar reaches both in unknown order."""
     s = stop.sign
-    at_once = s * path.start + offer.half >= s * stop.price * offer.fine
-    if at_once or meet(target, offer, offer.whole) is None:
+    if is_beyond(stop, offer, path) or meet(target, offer, offer.whole) is None:
         return got
-    return got._replace(best=s * min(s * got.best, s * target.price))
+    other = meet(target, offer, path)
+    return got._replace(best=s * min(s * got.best, s * (other.best if other else target.price)))
 
 
 def with_stop(got: Got, target: Live, stop: Live, offer: Offer, path: Path) -> Got:

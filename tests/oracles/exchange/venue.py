@@ -1,6 +1,6 @@
 """The readable oracle of the whole exchange: every order type over bars, trades, quotes, marks and rolls.
 
-Orders are `Ask`s, rows and reports the plain numbers of `quorate.native.exchange`; each report is a list of 16.
+Orders are `Ask`s, rows and reports the plain numbers of `quorate.native.exchange`, 16 a report.
 """
 
 from __future__ import annotations
@@ -17,9 +17,43 @@ from tests.oracles.exchange import prices
 from tests.oracles.exchange.costs import financing_e8
 from tests.oracles.exchange.ledger import Ledger
 from tests.oracles.exchange.prices import (
-    ANY, BAR, BY_INDEX, BY_MARK, DAY, FOK, FOREVER, GTD, INDEX, LAST, LIMIT, LIT, MARK, MARKET, NO_CAP, ON_OPEN, QUOTE,
-    ROLL, SESSION, STOP, STOP_LIMIT, STOPS, TO_LIMIT, TOUCH, TOUCHED, TRADE, TRAIL_LIMIT, TRAILING, Ask, Got, Live,
-    Offer, Path, Row, World, meet, meet_tick,
+    ANY,
+    BAR,
+    BY_INDEX,
+    BY_MARK,
+    DAY,
+    FOK,
+    FOREVER,
+    GTD,
+    INDEX,
+    LAST,
+    LIMIT,
+    LIT,
+    MARK,
+    MARKET,
+    NO_CAP,
+    ON_OPEN,
+    QUOTE,
+    ROLL,
+    SESSION,
+    STOP,
+    STOP_LIMIT,
+    STOPS,
+    TO_LIMIT,
+    TOUCH,
+    TOUCHED,
+    TRADE,
+    TRAIL_LIMIT,
+    TRAILING,
+    Ask,
+    Got,
+    Live,
+    Offer,
+    Path,
+    Row,
+    World,
+    meet,
+    meet_tick,
 )  # fmt: skip
 
 OPENING, REST, TICK = range(3)
@@ -82,9 +116,9 @@ class Venue:
         self.waiting.sort(key=lambda row: row[Told.AT])
 
     def withdraw(self, order: Live, *kinds: Say, since: int = -1) -> None:
-        gone = lambda row: (
-            row[Told.ORDER] == order.id and row[Told.KIND] in kinds and row[Told.AT] >= since  # noqa: E731
-        )
+        def gone(row: Report) -> bool:
+            return row[Told.ORDER] == order.id and row[Told.KIND] in kinds and row[Told.AT] >= since
+
         self.waiting = [row for row in self.waiting if not gone(row)]
 
     def drain(self, until: int) -> list[Report]:
@@ -428,7 +462,11 @@ class Venue:
         over, got = False, None
         rested = order.arrival < self.markets[order.ask.instrument].seen
         if order.plain:
-            got = meet_tick(order, offer, rested, self.world.queue) if part == TICK else meet(order, offer, path)
+            got = (
+                meet_tick(order, offer, rested, self.world.queue)
+                if part == TICK
+                else meet(order, offer, path)
+            )
         elif order.type in SESSION:
             got, path, over = self.meet_session(order, offer, path, part)
         else:
@@ -466,9 +504,7 @@ class Venue:
             return prices.meet_at_once(order, offer, path, lived) if over else None
         return meet(order, offer, path)
 
-    def meet_session(
-        self, order: Live, offer: Offer, path: Path, part: int
-    ) -> tuple[Got | None, Path, bool]:
+    def meet_session(self, order: Live, offer: Offer, path: Path, part: int) -> tuple[Got | None, Path, bool]:
         """(fill, path, whether the one chance is over) of an order for the open or the close."""
         row, got = offer.row, None
         if part == TICK:
@@ -499,6 +535,10 @@ class Venue:
         order, s = meeting.order, meeting.order.sign
         each = self.markets[order.ask.instrument].instrument
         held, most = self.ledger.lots[each.id] * s, order.lots
+        rival = None if offer.tick else order.sibling
+        target_first = bool(rival) and order.type == LIMIT and self.world.path > 0
+        if rival and target_first and prices.is_beyond(rival, offer, path):
+            return None
         if order.reduces:
             most = min(most, -held)
             if most <= 0:
@@ -510,7 +550,7 @@ class Venue:
         left, side = meeting.offer.left, offer.side(s)
         uncapped = left[side] == NO_CAP
         lots = min(most, got.most, left[side])
-        iceberg = 0 < order.ask.display and lots < most and not meeting.again
+        iceberg = order.ask.display > 0 and lots < most and not meeting.again
         if iceberg:
             lots = min(lots, order.ask.display)
         if lots <= 0 or (order.ask.force == FOK and lots < most):
@@ -520,10 +560,9 @@ class Venue:
         fee = each.fee_e8(got.price, lots, maker=got.maker)
         if not order.reduces and not self.ledger.affords(each.id, got.price, lots * s, fee):
             return self.refuse(order, "margin")
-        rival = order.sibling
-        if rival and not offer.tick and order.type == STOP:
+        if rival and order.type == STOP:
             got = prices.with_rival(got, order, rival, offer, path)
-        elif rival and not offer.tick and order.type == LIMIT and self.world.path > 0:
+        elif rival and target_first:
             got = prices.with_stop(got, order, rival, offer, path)
         if not uncapped:
             left[side] -= lots
@@ -621,8 +660,9 @@ class Venue:
             leg = Live(entry.id + offset, ask, kind, lots, price, filled_at, entry.delay)
             self.accept(leg, self.at, now=True)
             legs.append(leg)
-            if not offer.tick:
-                self.legs.append(Meeting(leg, offer, path))
+        if not offer.tick:
+            ranked = legs[::-1] if self.world.path > 0 else legs
+            self.legs += [Meeting(leg, offer, path) for leg in ranked]
         if len(legs) == 2:
             legs[0].sibling, legs[1].sibling = legs[1], legs[0]
 
