@@ -104,8 +104,8 @@ Order order_of(Instant at, std::int64_t instrument, std::int64_t side, std::int6
                Lots lots, std::optional<Ticks> price, std::optional<Ticks> stop, std::optional<Ticks> target,
                Instant expires_at, std::optional<Ticks> limit, std::int64_t force, Instant good_until,
                std::int64_t watch, Ticks trail, std::int64_t trail_bps, Ticks limit_offset,
-               std::optional<Ticks> activation, Lots display, bool post_only, std::int64_t group, bool shrinks,
-               OrderId after, Instant session) {
+               std::optional<Ticks> activation, Lots display, bool post_only, std::int64_t group,
+               bool shrinks, OrderId after, Instant session) {
   if (target && !stop) throw std::invalid_argument("a bracket with a target needs a stop");
   Order order{.at = at, .instrument = instrument, .side = checked<Side>(side, -1, 1, "side"),
               .type = checked<Type>(type, 0, 10, "type"), .role = checked<Role>(role, 0, 3, "role"),
@@ -180,9 +180,7 @@ Table drain(Shared& shared, Instant until) {
   return table_of(std::move(out));
 }
 
-}  // namespace
-
-void bind_exchange(nb::module_& m) {
+void bind_terms(nb::module_& m) {
   nb::class_<Terms>(m, "Terms", "One instrument's terms as exact ratios (numerator, denominator).")
       .def("__init__",
            [](Terms* self, std::string name, Pair worth, Pair half_spread, Pair slippage, Pair taker,
@@ -195,6 +193,9 @@ void bind_exchange(nb::module_& m) {
            "worth: 1e-8 currency of a tick times a lot. half_spread, slippage: of the price. taker, maker:\n"
            "of the worth. commission: 1e-8 currency a lot. financing: bps a year. margin: of the worth.\n"
            "pays: who pays financing, nobody (0), shorts (1) or both sides (2).");
+}
+
+void bind_rules(nb::module_& m) {
   nb::class_<Latency>(m, "Latency", "How long orders and cancels are under way, in ns.")
       .def(nb::init<Instant>(), "constant_ns"_a)
       .def_static("sampled", &Latency::sampled, "seed"_a, "quantiles_ns"_a,
@@ -214,12 +215,19 @@ void bind_exchange(nb::module_& m) {
            "price, times the root of lots over volume. intrabar: pessimistic (-1), likely, optimistic (1).");
   nb::class_<Order>(m, "Order", "One order with all its terms; `order` makes one.");
   m.def("order", &order_of,
-           "at"_a, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a, "price"_a = nb::none(),
+        "at"_a, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a, "price"_a = nb::none(),
            "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever, "limit"_a = nb::none(),
            "force"_a = 0, "good_until"_a = forever, "watch"_a = 0, "trail"_a = 0, "trail_bps"_a = 0,
            "limit_offset"_a = 0, "activation"_a = nb::none(), "display"_a = 0, "post_only"_a = false,
            "group"_a = 0, "shrinks"_a = false, "after"_a = none, "session"_a = forever,
            "An order in ticks, lots and ns; codes as in quorate.native.exchange.");
+}
+
+}  // namespace
+
+void bind_exchange(nb::module_& m) {
+  bind_terms(m);
+  bind_rules(m);
   nb::class_<Shared>(m, "Exchange", "A simulated exchange in whole numbers. One thread at a time.")
       .def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
            "ValueError: a ratio or a latency that makes no sense.")

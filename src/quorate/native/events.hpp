@@ -34,7 +34,9 @@ enum class Force : std::int64_t { gtc = 0, day = 1, gtd = 2, ioc = 3, fok = 4 };
 // prices of bars, and trades. `touch`: bid or ask, of bars and quotes.
 enum class Watch : std::int64_t { any = 0, last = 1, touch = 2, mark = 3, index = 4 };
 
-constexpr bool is_trailing(Type type) { return type == Type::trailing_stop || type == Type::trailing_stop_limit; }
+constexpr bool is_trailing(Type type) {
+  return type == Type::trailing_stop || type == Type::trailing_stop_limit;
+}
 constexpr bool is_stop(Type type) {
   return type == Type::stop || type == Type::stop_limit || is_trailing(type);
 }
@@ -116,9 +118,9 @@ struct Bracket {
 // What is asked. `price`: the limit or the trigger. It expires when it arrives after `expires_at`. The rest
 // is for who needs it. `limit`: the second price of a stop-limit or limit-if-touched, or the worst that a
 // session order takes. `good_until`: its last instant, of GTD, and of DAY (else the end of the UTC day it
-// arrives on). `trail` (ticks) or `trail_bps` (of the best price seen, rounded up): how far a trailing trigger
-// follows, once the price was at `activation`; `limit_offset`: how far beyond the trigger its limit is.
-// `display`: lots an iceberg shows. `group`: not 0, orders of which one's fill ends the others, or with
+// arrives on). `trail` (ticks) or `trail_bps` (of the best price seen, rounded up): how far a trailing
+// trigger follows, once the price was at `activation`; `limit_offset`: how far beyond the trigger its limit
+// is. `display`: lots an iceberg shows. `group`: not 0, orders of which one's fill ends the others, or with
 // `shrinks` makes them smaller by as much. `after`: the order whose first fill brings this one to life.
 // `session`: the instant of the open or close it is for (else the first UTC midnight from its arrival on).
 struct Order {

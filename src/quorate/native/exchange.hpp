@@ -16,10 +16,10 @@
 namespace quorate::exchange {
 
 // A simulated exchange over bars, trades and quotes, deterministic and single-threaded: the owner serialises
-// calls. Orders and cancels arrive some time after they were sent; an order only ever meets a row stamped after
-// it arrived. At the open exits go before entries; within a bar stops go before limits. Trades and quotes of an
-// instant are met one after another, as they stand, and before its bars. Where volume is shared out, limits at
-// better prices go first, then who came first.
+// calls. Orders and cancels arrive some time after they were sent; an order only ever meets a row stamped
+// after it arrived. At the open exits go before entries; within a bar stops go before limits. Trades and
+// quotes of an instant are met one after another, as they stand, and before its bars. Where volume is shared
+// out, limits at better prices go first, then who came first.
 //
 // std::invalid_argument means wrong input, and leaves everything as it was. Overflow (a number that cannot be
 // kept exactly, with the order or instrument it was) closes the exchange: every later call throws it again.
@@ -41,10 +41,10 @@ class Exchange {
   // std::invalid_argument for an order that never was.
   bool cancel(OrderId id, Instant at);
 
-  // Asks for an order to go on with other lots (in all, with those filled), another price, or both. It keeps its
-  // place in the queue only when nothing but its lots become fewer. With no lots left to fill it is cancelled.
-  // False when nothing will come of it. Throws std::invalid_argument for an order that never was, for no
-  // lots, and for a price of one that has none of its own (market, session and trailing orders).
+  // Asks for an order to go on with other lots (in all, with those filled), another price, or both. It keeps
+  // its place in the queue only when nothing but its lots become fewer. With no lots left to fill it is
+  // cancelled. False when nothing will come of it. Throws std::invalid_argument for an order that never was,
+  // for no lots, and for a price of one that has none of its own (market, session and trailing orders).
   bool replace(OrderId id, Instant at, std::optional<Lots> lots, std::optional<Ticks> price);
 
   // Takes all rows of the next instant, rolls first whatever their place, and appends to `out` all
@@ -66,7 +66,9 @@ class Exchange {
   // Takes it. Throws std::invalid_argument when there is none.
   void take() {
     if (head() == nullptr) throw std::invalid_argument("there is no report on its way");
-    ++head_;
+    if (++head_ < waiting_.size()) return;
+    waiting_.clear();
+    head_ = 0;
   }
   Instant now() const { return at_; }
   std::size_t working() const { return pool_.size() - free_.size(); }

@@ -14,7 +14,9 @@ void Exchange::meet_one(const Meeting& meeting, const Path& path, Part part) {
   busy_instrument_ = static_cast<std::int64_t>(order.instrument);
   Offer offer = offers_[meeting.offer];
   offer.latency_ns = order.delay_ns;
-  if (impacts_ && !(offer.bar->kind == MarketEvent::quote)) offer.extra += rules_.impact_slip(offer, order.lots);
+  if (impacts_ && offer.bar->kind != MarketEvent::quote) {
+    offer.extra = add(offer.extra, rules_.impact_slip(offer, order.lots));
+  }
   Path lived = path;
   bool over = false;  // whether this was its one chance
   std::optional<Outcome> outcome;
@@ -48,7 +50,7 @@ std::optional<Outcome> Exchange::meet_special(Working& order, Offer& offer, Path
   const bool at_once = woken && order.type == Type::market;
   over = order.is_immediate() && (woken || part != Part::opening || lived);
   if (at_once && part != Part::tick) {
-    const Outcome taken = take(order, offer, path);
+    const Outcome taken = take_start(order, offer, path);
     return is_trailing(order.wanted.type) && part == Part::rest ? widened(taken, order, offer) : taken;
   }
   if (part == Part::tick) {
@@ -168,7 +170,8 @@ void Exchange::trade(Working& order, Lots lots, Lots most, const Outcome& outcom
   tell({.at = at_, .kind = Report::Kind::fill, .order = order.id, .instrument = busy_instrument_,
         .role = order.role, .side = order.side, .type = order.wanted.type, .lots = lots,
         .price = outcome.price, .money_e8 = fee_e8, .filled_at = filled_at, .best = outcome.best,
-        .worst = outcome.worst, .maker = outcome.maker, .reason = uncapped ? Reason::uncapped : Reason::none});
+        .worst = outcome.worst, .maker = outcome.maker,
+        .reason = uncapped ? Reason::uncapped : Reason::none});
   if (over && order.lots > 0) tell_end(Report::Kind::cancelled, order.id, Reason::flat);
   if (sibling != no_slot) {
     over ? end(at_slot(sibling), Report::Kind::cancelled, Reason::oco) : shrink(at_slot(sibling), lots);
@@ -213,7 +216,8 @@ void Exchange::flatten(std::size_t instrument) {
 }
 
 // Brings an entry's legs to life, a stop and perhaps a target, one cancelling the other; or lets them grow.
-void Exchange::protect(const Working& entry, Lots lots, Instant filled_at, std::size_t offer, const Path& path) {
+void Exchange::protect(const Working& entry, Lots lots, Instant filled_at, std::size_t offer,
+                       const Path& path) {
   if (entry.filled > 0) {
     for (const OrderId id : {stop_of(entry.id), target_of(entry.id)}) {
       if (!knows(id)) continue;

@@ -136,7 +136,7 @@ std::optional<Outcome> meet_at_once(const Working& order, const Offer& offer, co
   return taken;
 }
 
-Outcome take(const Working& order, const Offer& offer, const Path& path) {
+Outcome take_start(const Working& order, const Offer& offer, const Path& path) {
   return pay(order, offer, order.sign() * path.start + offer.half, magnitude(order.price) * offer.slip, 0);
 }
 

@@ -14,12 +14,13 @@ using Slot = std::int32_t;  // a place in the exchange's pool of orders
 inline constexpr Slot no_slot = -1;
 
 // An order at the venue. `number`: its place in the order of arrival of all orders. `until`: when its cancel
-// arrives, or just after its time is over. `type`: as it works now, a triggered one as what it became; `lots`:
-// still to be filled. `sibling`: the other leg of its bracket while that works. `delay_ns`: how long it was
-// under way. `special`: anything but a plain market, limit or stop order. `leads`: another waits for it, which
-// until then never arrives. `dormant`: waits for its trigger. `cancelling`: `until` is a cancel's. `expects`: its
-// end or a change is on the way. `heard`: when the last of what was sent about it arrives, for nothing overtakes. `ahead`: lots in front of it at its price, below 0: unknown. `peak`: the best
-// price a trailing trigger has seen. `wanted`: as it was asked for.
+// arrives, or just after its time is over. `type`: as it works now, a triggered one as what it became;
+// `lots`: still to be filled. `sibling`: the other leg of its bracket while that works. `delay_ns`: how long
+// it was under way. `special`: anything but a plain market, limit or stop order. `leads`: another waits for
+// it, which until then never arrives. `dormant`: waits for its trigger. `cancelling`: `until` is a cancel's.
+// `expects`: its end or a change is on the way. `heard`: when the last of what was sent about it arrives, for
+// nothing overtakes. `ahead`: lots in front of it at its price, below 0: unknown. `peak`: the best price a
+// trailing trigger has seen. `wanted`: as it was asked for.
 struct Working {
   OrderId id;
   std::int64_t number;
@@ -100,7 +101,7 @@ std::optional<Outcome> meet(const Working& order, const Offer& offer, const Path
 std::optional<Outcome> meet_at_once(const Working& order, const Offer& offer, const Path& path, bool lived);
 
 // What a triggered market order gets: the path's start, with the slippage of its trigger.
-Outcome take(const Working& order, const Offer& offer, const Path& path);
+Outcome take_start(const Working& order, const Offer& offer, const Path& path);
 
 // The outcome, at worst at the bar's extreme: a trailing trigger may have gone off anywhere before.
 Outcome widened(Outcome outcome, const Working& order, const Offer& offer);
@@ -109,10 +110,10 @@ Outcome widened(Outcome outcome, const Working& order, const Offer& offer);
 Outcome take_open(const Working& order, const Offer& offer);
 Outcome take_close(const Working& order, const Offer& offer);
 
-// How one order meets a trade or a quote, `offer` being that moment. Market: its price; a trade's with costs. Stop:
-// where the price shown is at its trigger or beyond. Limit: the first row since it arrived it may take; after
-// that it rests and fills at its price when a trade goes through it or the quote of the other side comes to it,
-// and with a `queue` when a trade at its price leaves lots over from those ahead.
+// How one order meets a trade or a quote, `offer` being that moment. Market: its price; a trade's with costs.
+// Stop: where the price shown is at its trigger or beyond. Limit: the first row since it arrived it may take;
+// after that it rests and fills at its price when a trade goes through it or the quote of the other side
+// comes to it, and with a `queue` when a trade at its price leaves lots over from those ahead.
 std::optional<Outcome> meet_tick(const Working& order, const Offer& offer, bool rested, bool queue);
 
 // Counts who is in front of a resting limit order, from a quote or a trade.

@@ -175,7 +175,8 @@ Slot Exchange::accept(const Working& order, Instant at, bool now) {
   const Report report{.at = at, .kind = Report::Kind::accepted, .order = order.id,
                       .parent = place == 0 ? none : order.id - place,
                       .instrument = static_cast<std::int64_t>(order.instrument), .role = order.role,
-                      .side = order.side, .type = order.wanted.type, .lots = order.lots, .price = order.price};
+                      .side = order.side, .type = order.wanted.type, .lots = order.lots,
+                      .price = order.price};
   now ? tell(report) : wait(report);
   return slot;
 }

@@ -9,7 +9,8 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument(why); }
 
-// One step of splitmix64 (Steele, Lea, Flood 2014): every bit of the word in reaches every bit of the word out.
+// One step of splitmix64 (Steele, Lea, Flood 2014): every bit of the word in reaches every bit of the word
+// out.
 std::uint64_t scramble(std::uint64_t word) {
   word += 0x9e3779b97f4a7c15;
   word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;

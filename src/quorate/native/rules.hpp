@@ -1,4 +1,4 @@
-// How the simulated world behaves in one run: delays, slippage beyond the fixed, volume, and the unknown path.
+// How the simulated world behaves in one run: delays, further slippage, volume, and the unknown path.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Orders that wait for a trigger: when a bar, trade, quote, mark or index price sets it off, and trailing ones.
+// Orders that wait for a trigger: what sets it off in a bar, trade, quote, mark or index price, and trails.
 #include <algorithm>
 
 #include "exchange.hpp"
@@ -22,8 +22,8 @@ Wide margin_of(const Working& order, const Offer& offer) {
   return shown ? Wide{0} : offer.half;
 }
 
-// What is left of a bar after a trigger at a mid price. Rising to it, the high came later; of the low only the
-// close is sure. Falling to it, the other way round.
+// What is left of a bar after a trigger at a mid price. Rising to it, the high came later; of the low only
+// the close is sure. Falling to it, the other way round.
 Path rest_of(const Offer& offer, const Path& path, Wide start, bool rising) {
   if (path.is_moment()) return {start, start, start};
   start = std::min(std::max(start, path.low), path.high);
@@ -79,8 +79,8 @@ std::optional<Path> Exchange::awaken(Working& order, const Offer& offer, const P
   return rest_of(offer, path, sign * (met - margin), rising);
 }
 
-// A trailing trigger: moved by what surely came before, then looked at, then moved by what came in between. The
-// way back from the bar's best price to its close surely came after it.
+// A trailing trigger: moved by what surely came before, then looked at, then moved by what came in between.
+// The way back from the bar's best price to its close surely came after it.
 std::optional<Path> Exchange::follow(Working& order, const Offer& offer, const Path& path, Part part) {
   if (!watches(order, offer)) return std::nullopt;
   const MarketEvent& bar = *offer.bar;
