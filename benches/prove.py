@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.limits_flow import flow
+from tests.oracles.exchange.flows import flow as order_flow
+from tests.parity.test_native_orders import hold
 
 from benches.machine import ROOT, keep, kept, sources
 
@@ -38,8 +40,8 @@ DESKS, DESKS_AT_ONCE = 10_000, 250
 FLOWS, BLOCK = 10_000, 500
 FILL = 4  # a report's kind
 EXCHANGE = (  # the native files that this proof is about
-    "costs", "events", "exchange", "fills", "ledger", "matching", "money", "orders", "rules", "ticks", "triggers",
-    "wide",
+    "costs", "events", "exchange", "fills", "ledger", "matching", "money", "orders", "rules", "ticks",
+    "triggers", "wide",
 )  # fmt: skip
 
 
@@ -136,20 +138,16 @@ def limits() -> int:
 
 def exchange() -> int:
     """Blocks of random flows; resumes after the last block that held."""
-    from tests.oracles.exchange.flows import flow
-    from tests.parity.test_native_orders import hold
-
     native = [path for name in EXCHANGE for path in (ROOT / "src/quorate/native").glob(f"{name}.*pp")]
     parts = sorted([*native, *(ROOT / "tests/oracles/exchange").glob("*.py")])
     mark = hashlib.sha256(b"".join(each.read_bytes() for each in parts)).hexdigest()[:16]
     before = kept("exchange_parity")
-    proved: dict[str, int] = (
-        before if before.get("sources") == mark else {"flows": 0, "fills": 0, "reports": 0}
-    )
+    keys = "flows", "fills", "reports"
+    proved = before["figures"] if before.get("sources") == mark else dict.fromkeys(keys, 0)
     while proved["flows"] < FLOWS:
         for seed in range(proved["flows"], proved["flows"] + BLOCK):
             try:
-                pair = flow(seed)
+                pair = order_flow(seed)
                 hold(pair)
             except AssertionError as error:
                 sys.stderr.write(f"flow {seed} differs: {error}\n")
@@ -157,10 +155,8 @@ def exchange() -> int:
             proved["reports"] += len(pair.told)
             proved["fills"] += sum(row[1] == FILL for row in pair.told)
         proved["flows"] += BLOCK
-        keep("exchange_parity", {**proved, "sources": mark})
-    sys.stdout.write(
-        f"{proved['flows']} flows, {proved['fills']} fills, {proved['reports']} reports: the same\n"
-    )
+        keep("exchange_parity", {"sources": mark, "figures": proved})
+    sys.stdout.write(", ".join(f"{proved[key]:,} {key}" for key in keys) + ": the same\n")
     return 0
 
 
