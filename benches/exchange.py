@@ -1,4 +1,4 @@
-"""The native exchange: what a bar costs with an idle book, with a bracket at work and with trades."""
+"""The native exchange: what a bar or a trade costs with an idle book, with orders at work and with fills."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from quorate.core.instant import MINUTE
 from quorate.core.instrument import Instrument, Kind
 from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Bracket, Order, OrderType, Role, Side, Verdict
-from quorate.native.exchange import Exchange, Market, Rows
+from quorate.native.exchange import Exchange, Market, Row, Rows
 from quorate.simulator.costs import Costs
 
 BARS = 1_000_000
@@ -48,6 +48,30 @@ def walk(count: int, seed: int = 1) -> Rows:
     rows[:, Market.HIGH] = rows[:, [Market.OPEN, Market.CLOSE]].max(1) + rng.integers(0, 500, count)
     rows[:, Market.LOW] = rows[:, [Market.OPEN, Market.CLOSE]].min(1) - rng.integers(0, 500, count)
     return rows
+
+
+def tape(count: int, seed: int = 2) -> Rows:
+    """Seeded trades round one level, a millisecond apart, in market rows."""
+    rng = np.random.default_rng(seed)
+    rows = np.full((count, len(Market)), -1, np.int64)
+    rows[:, Market.AT] = (np.arange(count) + 1) * 1_000_000
+    rows[:, [Market.INSTRUMENT, Market.START, Market.HIGH, Market.LOW]] = 0
+    rows[:, Market.KIND] = Row.TRADE
+    rows[:, Market.OPEN] = LEVEL + rng.integers(-2_000, 2_000, count)
+    rows[:, Market.CLOSE] = rng.choice((-1, 1), count)
+    rows[:, Market.VOLUME] = rng.integers(1, 10_000, count)
+    return rows
+
+
+def trades(book: str, rows: Rows) -> tuple[int, float]:
+    """(trades, seconds) in one block; "trading": a trailing stop that moves now and then."""
+    made = exchange(book)
+    if book == "trading":
+        made.submit("e", 0, "BTC-PERP", "buy", "market", "entry", 100)
+        made.submit("x", 0, "BTC-PERP", "sell", "trailing_stop", "stop", 100, trail=LEVEL // 2)
+    began = time.perf_counter()
+    made.run(rows)
+    return len(rows), time.perf_counter() - began
 
 
 def exchange(book: str) -> Exchange:
@@ -134,6 +158,12 @@ def main() -> int:
     found: dict[str, Any] = {
         way: {book: measure(run, book, rows, rounds) for book in ("idle", "bracket", "trading")}
         for way, run in ways.items()
+    }
+    ticks = tape(BARS)
+    found["native, trades in a block"] = {
+        "idle": measure(trades, "idle", ticks, rounds),
+        "bracket": measure(trades, "bracket", ticks, rounds),
+        "trailing stop": measure(trades, "trading", ticks, rounds),
     }
     keep("exchange", found)
     sys.stdout.write(json.dumps({"machine": machine(), **found}, indent=1) + "\n")

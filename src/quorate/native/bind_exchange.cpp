@@ -33,6 +33,9 @@ class Shared {
     return exchange_;
   }
 
+  Shared(std::vector<Terms> terms, std::int64_t cash_e8, Rules rules)
+      : exchange_(std::move(terms), cash_e8, std::move(rules)) {}
+
   void run(std::span<const MarketEvent> events, std::vector<Report>& out) {
     Exchange& free = exchange();
     const Running mark(running_);
@@ -94,6 +97,35 @@ OrderId submit(Shared& shared, Instant at, std::int64_t instrument, std::int64_t
   return shared.exchange().submit(order);
 }
 
+OrderId submit_order(Shared& shared, const Order& order) { return shared.exchange().submit(order); }
+
+// All that an order can be asked for; -1, 0 and 2**63 - 1 where the field says so.
+Order order_of(Instant at, std::int64_t instrument, std::int64_t side, std::int64_t type, std::int64_t role,
+               Lots lots, std::optional<Ticks> price, std::optional<Ticks> stop, std::optional<Ticks> target,
+               Instant expires_at, std::optional<Ticks> limit, std::int64_t force, Instant good_until,
+               std::int64_t watch, Ticks trail, std::int64_t trail_bps, Ticks limit_offset,
+               std::optional<Ticks> activation, Lots display, bool post_only, std::int64_t group,
+               bool shrinks, OrderId after, Instant session) {
+  if (target && !stop) throw std::invalid_argument("a bracket with a target needs a stop");
+  Order order{.at = at, .instrument = instrument, .side = checked<Side>(side, -1, 1, "side"),
+              .type = checked<Type>(type, 0, 10, "type"), .role = checked<Role>(role, 0, 3, "role"),
+              .lots = lots, .price = price, .bracket = std::nullopt, .expires_at = expires_at, .limit = limit,
+              .force = checked<Force>(force, 0, 4, "time in force"), .good_until = good_until,
+              .watch = checked<Watch>(watch, 0, 4, "watch"), .trail = trail, .trail_bps = trail_bps,
+              .limit_offset = limit_offset, .activation = activation, .display = display,
+              .post_only = post_only, .group = group, .shrinks = shrinks, .after = after, .session = session};
+  if (stop) order.bracket = Bracket{*stop, target};
+  return order;
+}
+
+Rules rules_of(const Latency& latency, Pair participation, Pair range_slippage, Pair impact,
+               std::int64_t intrabar, bool queue) {
+  const auto ratio = [](const Pair& pair) { return Ratio{pair.first, pair.second}; };
+  return {.latency = latency, .participation = ratio(participation), .range_slippage = ratio(range_slippage),
+          .impact = ratio(impact), .intrabar = checked<Intrabar>(intrabar, -1, 1, "intrabar path"),
+          .queue = queue};
+}
+
 Table head(Shared& shared) {
   const Report* first = shared.exchange().head();
   return table_of(first ? std::vector<Report>{*first} : std::vector<Report>{});
@@ -148,9 +180,7 @@ Table drain(Shared& shared, Instant until) {
   return table_of(std::move(out));
 }
 
-}  // namespace
-
-void bind_exchange(nb::module_& m) {
+void bind_terms(nb::module_& m) {
   nb::class_<Terms>(m, "Terms", "One instrument's terms as exact ratios (numerator, denominator).")
       .def("__init__",
            [](Terms* self, std::string name, Pair worth, Pair half_spread, Pair slippage, Pair taker,
@@ -163,9 +193,52 @@ void bind_exchange(nb::module_& m) {
            "worth: 1e-8 currency of a tick times a lot. half_spread, slippage: of the price. taker, maker:\n"
            "of the worth. commission: 1e-8 currency a lot. financing: bps a year. margin: of the worth.\n"
            "pays: who pays financing, nobody (0), shorts (1) or both sides (2).");
-  nb::class_<Shared>(m, "Exchange", "A simulated exchange over bars, in whole numbers. One thread at a time.")
+}
+
+void bind_rules(nb::module_& m) {
+  nb::class_<Latency>(m, "Latency", "How long orders and cancels are under way, in ns.")
+      .def(nb::init<Instant>(), "constant_ns"_a)
+      .def_static("sampled", &Latency::sampled, "seed"_a, "quantiles_ns"_a,
+                  "Drawn, by seed and order alone, between evenly spaced quantiles from 0 to 1.")
+      .def_static("measured", &Latency::measured, "instants"_a, "delays_ns"_a,
+                  "The delay last measured when something is sent.")
+      .def("of", &Latency::of, "at"_a, "order"_a, "purpose"_a = 0,
+           "The delay of an order (purpose 0), its cancel (1) or its changes (2 and on).");
+  nb::class_<Rules>(m, "Rules", "How the simulated world behaves in one run.")
+      .def("__init__",
+           [](Rules* self, const Latency& latency, Pair participation, Pair range_slippage, Pair impact,
+              std::int64_t intrabar, bool queue) {
+             new (self) Rules(rules_of(latency, participation, range_slippage, impact, intrabar, queue));
+           },
+           "latency"_a, "participation"_a, "range_slippage"_a, "impact"_a, "intrabar"_a, "queue"_a,
+           "participation: share of a row's volume, 0 any. range_slippage: of a bar's range. impact: of the\n"
+           "price, times the root of lots over volume. intrabar: pessimistic (-1), likely, optimistic (1).");
+  nb::class_<Order>(m, "Order", "One order with all its terms; `order` makes one.");
+  m.def("order", &order_of,
+        "at"_a, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a, "price"_a = nb::none(),
+           "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever, "limit"_a = nb::none(),
+           "force"_a = 0, "good_until"_a = forever, "watch"_a = 0, "trail"_a = 0, "trail_bps"_a = 0,
+           "limit_offset"_a = 0, "activation"_a = nb::none(), "display"_a = 0, "post_only"_a = false,
+           "group"_a = 0, "shrinks"_a = false, "after"_a = none, "session"_a = forever,
+           "An order in ticks, lots and ns; codes as in quorate.native.exchange.");
+}
+
+}  // namespace
+
+void bind_exchange(nb::module_& m) {
+  bind_terms(m);
+  bind_rules(m);
+  nb::class_<Shared>(m, "Exchange", "A simulated exchange in whole numbers. One thread at a time.")
       .def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
            "ValueError: a ratio or a latency that makes no sense.")
+      .def(nb::init<std::vector<Terms>, std::int64_t, Rules>(), "terms"_a, "cash_e8"_a, "rules"_a)
+      .def("submit_order", &submit_order, "order"_a, "The same for an order with all its terms.")
+      .def("replace",
+           [](Shared& s, OrderId order, Instant at, std::optional<Lots> lots, std::optional<Ticks> price) {
+             return s.exchange().replace(order, at, lots, price);
+           },
+           "order"_a, "at"_a, "lots"_a = nb::none(), "price"_a = nb::none(),
+           "Asks for other lots in all, another price, or both; False when nothing will come of it.")
       .def("head", &head, "The first report on its way as a table of one row, or of none.")
       .def("submit", &submit, "at"_a, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a,
            "price"_a = nb::none(), "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever,

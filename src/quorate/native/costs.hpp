@@ -1,6 +1,7 @@
 // What trading one instrument costs: worth, fees, margin and financing as exact ratios, spread, slippage.
 #pragma once
 
+#include <array>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -62,7 +63,10 @@ struct Terms {
   }
 };
 
-// One bar with its costs, in fine ticks. `half`: half the spread; `slip`: slippage on one tick of price.
+// One bar with its costs, in fine ticks. `half`: half the spread; `slip`: slippage on one tick of price;
+// `extra`: slippage besides. `left`: lots that may still be bought and sold of it, which only a quote keeps
+// apart. `queued`: lots already taken of a trade at the limit. `aggressor`: who took, of a trade. A trade or
+// quote is a bar of one moment.
 struct Offer {
   const MarketEvent* bar;
   Instant latency_ns;
@@ -70,6 +74,13 @@ struct Offer {
   std::int64_t slip;
   Wide open, high, low, close;
   Wide half;
+  Wide extra = 0;
+  std::array<Lots, 2> left = {int64_max, int64_max};
+  Lots queued = 0;
+  std::int64_t aggressor = 0;
+
+  Lots& left_for(Side side) { return left[bar->kind == MarketEvent::quote && side == Side::sell ? 1 : 0]; }
+  bool is_tick() const { return bar->kind != MarketEvent::bar; }
 
   Wide interval() const {
     const Wide lasted = Wide{bar->at} - bar->start;
@@ -105,6 +116,14 @@ class Friction {
     fine_ = static_cast<std::int64_t>(fine);
     half_ = static_cast<std::int64_t>(half);
     slip_ = static_cast<std::int64_t>(slip);
+  }
+
+  // A quote between bid and ask, which are what is paid: its midst and half its width are whole fine ticks.
+  Offer quote(const MarketEvent& quote) const {
+    const Wide half = fine_ / 2;
+    const Wide mid = (Wide{quote.open} + quote.close) * half;
+    return {.bar = &quote, .latency_ns = 0, .fine = fine_, .slip = 0, .open = mid, .high = mid, .low = mid,
+            .close = mid, .half = (Wide{quote.close} - quote.open) * half};
   }
 
   // The bar with its costs: the quoted spread where it has one, else the instrument's.

@@ -1,6 +1,8 @@
-// The native exchange: takes orders, lets the bars of one instant after another fill them, and reports.
+// The native exchange: takes orders, lets the market of one instant after another fill them, and reports.
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -9,12 +11,15 @@
 #include "events.hpp"
 #include "ledger.hpp"
 #include "matching.hpp"
+#include "rules.hpp"
 
 namespace quorate::exchange {
 
-// A simulated exchange over bars, deterministic and single-threaded: the owner serialises calls. Orders and
-// cancels arrive `latency_ns` after they were sent; an order only ever meets a bar that closes after it
-// arrived. At the open exits go before entries; within a bar stops go before limits.
+// A simulated exchange over bars, trades and quotes, deterministic and single-threaded: the owner serialises
+// calls. Orders and cancels arrive some time after they were sent; an order only ever meets a row stamped
+// after it arrived. At the open exits go before entries; within a bar stops go before limits. Trades and
+// quotes of an instant are met one after another, as they stand, and before its bars. Where volume is shared
+// out, limits at better prices go first, then who came first.
 //
 // std::invalid_argument means wrong input, and leaves everything as it was. Overflow (a number that cannot be
 // kept exactly, with the order or instrument it was) closes the exchange: every later call throws it again.
@@ -22,6 +27,7 @@ class Exchange {
  public:
   // Throws std::invalid_argument when a ratio or the latency makes no sense.
   Exchange(std::vector<Terms> terms, std::int64_t cash_e8, Instant latency_ns);
+  Exchange(std::vector<Terms> terms, std::int64_t cash_e8, Rules rules);
   Exchange(const Exchange&) = delete;  // the ledger reads the terms in place
   Exchange& operator=(const Exchange&) = delete;
 
@@ -35,7 +41,13 @@ class Exchange {
   // std::invalid_argument for an order that never was.
   bool cancel(OrderId id, Instant at);
 
-  // Takes all bars and rolls of the next instant, rolls first whatever their place, and appends to `out` all
+  // Asks for an order to go on with other lots (in all, with those filled), another price, or both. It keeps
+  // its place in the queue only when nothing but its lots become fewer. With no lots left to fill it is
+  // cancelled. False when nothing will come of it. Throws std::invalid_argument for an order that never was,
+  // for no lots, and for a price of one that has none of its own (market, session and trailing orders).
+  bool replace(OrderId id, Instant at, std::optional<Lots> lots, std::optional<Ticks> price);
+
+  // Takes all rows of the next instant, rolls first whatever their place, and appends to `out` all
   // reports up to and of this instant. Allocates nothing when nothing happens.
   void advance(std::span<const MarketEvent> events, std::vector<Report>& out);
 
@@ -54,7 +66,9 @@ class Exchange {
   // Takes it. Throws std::invalid_argument when there is none.
   void take() {
     if (head() == nullptr) throw std::invalid_argument("there is no report on its way");
-    ++head_;
+    if (++head_ < waiting_.size()) return;
+    waiting_.clear();
+    head_ = 0;
   }
   Instant now() const { return at_; }
   std::size_t working() const { return pool_.size() - free_.size(); }
@@ -66,11 +80,22 @@ class Exchange {
     Friction friction;
     std::vector<Slot> book;  // working orders as submitted
     std::int64_t day = -1;   // UTC day of the last bar
+    Instant seen = -1;       // the last trade or quote
+    bool marked = false;     // has a mark price of its own, which alone values it
   };
+  // `again`: an iceberg's second turn at the same moment, for whatever the others left.
   struct Meeting {
     Slot slot;
     std::size_t offer;
     Path path;
+    bool again = false;
+  };
+  enum class Part { opening, rest, tick };  // of a row that orders meet
+  struct Change {
+    Instant at;
+    OrderId order;
+    std::optional<Lots> lots;
+    std::optional<Ticks> price;
   };
 
   template <typename Work>
@@ -78,36 +103,68 @@ class Exchange {
   std::string culprit() const;
   void check(const MarketEvent& event, std::size_t row) const;
   void check_now(Instant at, const char* what) const;
-  Instant arrival_of(Instant at) const;
+  Instant arrival_of(Instant at, OrderId id, std::uint64_t purpose) const;
+  Working& at_slot(Slot slot) { return pool_[static_cast<std::size_t>(slot)]; }
+  Working* alive(OrderId id);
 
+  // What is told.
   void wait(const Report& report);
-  void withdraw_cancel(OrderId id);
+  template <typename Which>
+  void withdraw(Which&& which);
   void tell(const Report& report) { out_->push_back(report); }
   void tell_end(Report::Kind kind, OrderId id, Reason reason);
 
+  // An order's life.
   Reason refusal(const Order& order) const;
+  Reason special_refusal(const Order& order) const;
+  void prepare(Working& working, const Order& order);
+  void arrive();
+  void change(const Change& change);
   Slot accept(const Working& order, Instant at, bool now);
   void retire(Working& order);
   void end(Working& order);
   void end(Working& order, Report::Kind kind, Reason reason);
+  void refuse_rest(Working& order, Reason reason);
+  void end_orphans();
+  std::vector<Slot> family_of(std::int64_t group, OrderId after);
 
+  // The course of an instant.
   void step(std::span<const MarketEvent> events);
+  void roll(const MarketEvent& event);
   void carry(const MarketEvent& roll);
   void charge(std::size_t i, Market& market, std::int64_t day);
   void settle();
+  void tick(const MarketEvent& event);
+  void value(std::span<const MarketEvent> events);
 
+  // Matching.
   void gather(Market& market, const MarketEvent& bar);
+  void gather_tick(Market& market, const MarketEvent& event);
+  void watch_tick(Market& market, const MarketEvent& event);
   void match();
-  void meet_one(const Meeting& meeting, const Path& path, std::vector<Meeting>& legs);
-  Instant fill(Working& order, const Offer& offer, const Path& path, const Outcome& outcome,
-               Lots lots, std::int64_t fee_e8);
+  void match_tick();
+  void sort(bool opening);
+  void meet_one(const Meeting& meeting, const Path& path, Part part);
+  std::optional<Outcome> meet_special(Working& order, Offer& offer, Path& path, Part part, bool& over);
+  std::optional<Outcome> meet_session(const Working& order, const Offer& offer, Path& path, Part part,
+                                      bool& over) const;
+  void execute(const Meeting& meeting, const Offer& offer, const Path& path, Outcome outcome);
+  void trade(Working& order, Lots lots, Lots most, const Outcome& outcome, std::int64_t fee_e8,
+             Instant filled_at, bool uncapped);
+  void shrink(Working& order, Lots lots);
   void flatten(std::size_t instrument);
-  void protect(const Working& entry, Instant filled_at, std::size_t offer, const Path& path,
-               std::vector<Meeting>& legs);
+  void protect(const Working& entry, Lots lots, Instant filled_at, std::size_t offer, const Path& path);
+  void release(OrderId parent, Instant filled_at, std::size_t offer, const Path& path);
+
+  // Triggers.
+  std::optional<Path> awaken(Working& order, const Offer& offer, const Path& path, Part part);
+  std::optional<Path> follow(Working& order, const Offer& offer, const Path& path, Part part);
+  void trigger(Working& order, Instant at);
 
   std::vector<Terms> terms_;
   Ledger ledger_;
-  Instant latency_ns_;
+  Rules rules_;
+  bool capped_, impacts_;  // whether participation and impact count at all
   std::vector<Market> markets_;
   Instant at_ = -1;
   bool unsettled_ = false;
@@ -116,6 +173,8 @@ class Exchange {
   std::vector<Slot> free_, retired_;
   std::vector<Slot> slots_;  // by OrderId: the slot, or what became of it
   std::int64_t accepted_ = 0;
+  std::vector<Change> changes_;  // on their way, by (instant, order of sending)
+  bool orphans_ = false;  // whether an order ended while others waited for it
 
   std::vector<Report> waiting_;  // reports on their way, by (instant, order of sending), from head_ on
   std::size_t head_ = 0;
@@ -123,10 +182,33 @@ class Exchange {
 
   std::vector<Offer> offers_;  // of this instant
   std::vector<Meeting> meetings_, legs_;
+  MarketEvent moment_ = {};  // a trade or a quote as a bar
 
   OrderId busy_order_ = none;  // what an Overflow was about
   std::int64_t busy_instrument_ = none;
   std::string failure_;
 };
+
+// What slots_ holds for an order that has no slot.
+inline constexpr Slot never = -1;  // a leg that has not come to life
+inline constexpr Slot ended = -2;
+
+template <typename Work>
+void Exchange::guarded(Work&& work) {
+  if (!failure_.empty()) throw Overflow(failure_);
+  busy_order_ = busy_instrument_ = none;
+  try {
+    work();
+  } catch (const Overflow& error) {
+    failure_ = culprit() + ": " + error.what() + "; the exchange is closed";
+    throw Overflow(failure_);
+  }
+}
+
+template <typename Which>
+void Exchange::withdraw(Which&& which) {
+  const auto first = waiting_.begin() + static_cast<std::ptrdiff_t>(head_);
+  waiting_.erase(std::remove_if(first, waiting_.end(), which), waiting_.end());
+}
 
 }  // namespace quorate::exchange

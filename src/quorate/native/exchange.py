@@ -1,17 +1,25 @@
 """The typed door to the native exchange: orders by name, market rows in, report rows out, in whole numbers.
 
-Market rows are int64 (n, 10) with the columns of `Market`, grouped by instant; a roll's `open` ticks of the
-old contract are worth `close` ticks of the new one. Report rows are int64 (m, 16) with the columns of `Told`:
+Market rows are int64 (n, 10) with the columns of `Market`, grouped by instant. What is not a bar uses these:
+
+    ROLL                           open ticks of the old contract are worth close ticks of the new one
+    TRADE                          open (price), volume, close (aggressor: 1 buyer, -1 seller, 0 unknown)
+    QUOTE                          open (bid), close (ask), low (lots bid), high (lots asked)
+    MARK, INDEX                    open (price)
+
+Report rows are int64 (m, 16) with the columns of `Told`:
 
     ACCEPTED                       order, parent (of a leg), instrument, role, side, type, lots, price
     REJECTED, CANCELLED            order, reason
     EXPIRED                        order
     FILL                           order, instrument, role, side, type, lots, price, money (fee), filled_at,
-                                   best, worst, maker
+                                   best, worst, maker, reason (volume unknown where it should be a cap)
     ROLLED                         instrument, best (old price), price (new one), money (fee)
     CHARGED                        instrument, money, reason
     SETTLED                        money (cash), lots: so many HELD rows follow
     HELD                           instrument, lots (signed)
+    REPLACED                       order, lots (in all, with those filled), price
+    TRIGGERED                      order, price (the trigger)
 
 Prices in ticks, quantities in lots, money in 1e-8 of the currency, instants in ns; -1 where a row has no
 order, parent or instrument. Instruments are numbered as they were given.
@@ -21,8 +29,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +39,25 @@ from numpy.typing import NDArray
 from quorate.native import _native
 
 Rows = NDArray[np.int64]
+Latency = _native.Latency
 
 FOREVER = 2**63 - 1
 SIDES = {"buy": 1, "sell": -1}
-TYPES = {"market": 0, "limit": 1, "stop": 2}
+TYPES = {
+    "market": 0, "limit": 1, "stop": 2, "stop_limit": 3, "trailing_stop": 4, "trailing_stop_limit": 5,
+    "market_if_touched": 6, "limit_if_touched": 7, "market_to_limit": 8, "on_open": 9, "on_close": 10,
+}  # fmt: skip
 ROLES = {"entry": 0, "exit": 1, "stop": 2, "target": 3}
+FORCES = {"gtc": 0, "day": 1, "gtd": 2, "ioc": 3, "fok": 4}  # time in force
+WATCHES = {"any": 0, "last": 1, "touch": 2, "mark": 3, "index": 4}  # what a trigger watches
+INTRABAR = {"pessimistic": -1, "likely": 0, "optimistic": 1}
 LEGS = ("", "/stop", "/target")  # an order's number is three times its place; its legs take the next two
 REASONS = (
     "", "duplicate", "unknown instrument", "no quantity", "limit order without a limit",
     "stop order without a trigger", "bracket on an exit", "would turn the position", "margin", "asked", "oco",
-    "flat", "nothing to reduce", "funding", "borrow",
+    "flat", "nothing to reduce", "funding", "borrow", "trailing order without an offset",
+    "terms that do not go together", "the order it waits for does not work", "post-only would take",
+    "not filled at once", "missed its session", "the order it waits for ended", "volume unknown",
 )  # fmt: skip
 
 _E8 = 100_000_000
@@ -47,7 +65,7 @@ _PAYS = {"perpetual": 2, "spot": 1, "equity": 1}  # who pays financing: both sid
 
 
 class Market(enum.IntEnum):
-    """Columns of a market row. ``KIND``: 0 a bar, 1 a roll. ``VOLUME``, ``SPREAD``: below 0 when unknown."""
+    """Columns of a market row. ``VOLUME``, ``SPREAD``: below 0 when unknown."""
 
     AT = 0
     KIND = 1
@@ -59,6 +77,17 @@ class Market(enum.IntEnum):
     CLOSE = 7
     VOLUME = 8
     SPREAD = 9
+
+
+class Row(enum.IntEnum):
+    """What a market row is."""
+
+    BAR = 0
+    ROLL = 1
+    TRADE = 2
+    QUOTE = 3
+    MARK = 4
+    INDEX = 5
 
 
 class Told(enum.IntEnum):
@@ -94,6 +123,55 @@ class Kind(enum.IntEnum):
     CHARGED = 6
     SETTLED = 7
     HELD = 8
+    REPLACED = 9
+    TRIGGERED = 10
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the simulated world behaves in one run.
+
+    ``participation``: share of a row's volume that all orders together may take, 0 any. ``range_slippage``:
+    share of the bar's range, ``impact``: share of the price times the root of lots over volume (over 1 where
+    that is unknown), both besides the instrument's slippage. ``intrabar``: what a bar's unknown order of
+    events gives. ``queue``: a trade at a resting limit fills it with what those shown in front leave over;
+    else only a trade beyond it does. ``latency``: in place of a constant one.
+    """
+
+    participation: Decimal = Decimal(0)
+    range_slippage: Decimal = Decimal(0)
+    impact: Decimal = Decimal(0)
+    intrabar: str = "likely"
+    queue: bool = False
+    latency: Latency | None = None
+
+
+class More(TypedDict, total=False):
+    """What an order can have besides its price.
+
+    ``limit``: of a stop-limit or limit-if-touched, or the worst price of a session order. ``force``: its time
+    in force; ``good_until``: its last instant, of gtd, and of day (else the end of the UTC day). ``watch``:
+    what its trigger watches. ``trail`` in ticks or ``trail_bps`` of the best price: how far its trigger
+    follows, from ``activation`` on; ``limit_offset``: ticks from that trigger to its limit. ``display``: lots
+    an iceberg shows. ``group``: orders of which one's fill ends the others, or with ``shrinks`` makes them
+    smaller. ``after``: the order whose first fill brings it to life. ``session``: the instant of the open or
+    close it is for (else the first UTC midnight after it arrives).
+    """
+
+    limit: int | None
+    force: str
+    good_until: int
+    watch: str
+    trail: int
+    trail_bps: int
+    limit_offset: int
+    activation: int | None
+    display: int
+    post_only: bool
+    group: int
+    shrinks: bool
+    after: str
+    session: int
 
 
 class Traded(Protocol):
@@ -125,8 +203,11 @@ class Traded(Protocol):
     def margin(self) -> Decimal: ...
 
 
+DEFAULT = Rules()
+
+
 class Exchange:
-    """A simulated exchange over bars. One thread at a time; `run` alone lets go of the GIL.
+    """A simulated exchange over bars, trades and quotes. One thread at a time; only `run` frees the GIL.
 
     ``latency_ns``: from an order or a cancel to its arrival. ``slippage``: times each instrument's own.
     ValueError for wrong input, which changes nothing. OverflowError, naming the order or the instrument, for
@@ -140,13 +221,14 @@ class Exchange:
         *,
         latency_ns: int = 0,
         slippage: Decimal = Decimal(1),
+        rules: Rules = DEFAULT,
     ) -> None:
         self._places = {each.id: place for place, each in enumerate(instruments)}
         if len(self._places) != len(instruments):
             raise ValueError("two instruments have the same id")
         _check_whole(cash_e8=cash_e8, latency_ns=latency_ns)
         terms = [_terms(each, slippage) for each in instruments]
-        self._core = _native.Exchange(terms, cash_e8, latency_ns)
+        self._core = _native.Exchange(terms, cash_e8, _rules(rules, latency_ns))
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
 
@@ -166,6 +248,7 @@ class Exchange:
         stop: int | None = None,
         target: int | None = None,
         expires_at: int = FOREVER,
+        **more: Unpack[More],
     ) -> int:
         """Sends an order; returns its number in reports. ``price``: the limit or the trigger.
 
@@ -179,13 +262,18 @@ class Exchange:
         if name.endswith(LEGS[1:]):
             raise ValueError(f"order '{name}': names that end in /stop or /target belong to brackets")
         place = self._places.get(instrument, -1)
-        terms = _code(SIDES, side, "side"), _code(TYPES, type, "type"), _code(ROLES, role, "role")
+        codes = _code(SIDES, side, "side"), _code(TYPES, type, "type"), _code(ROLES, role, "role")
+        terms = at, place, *codes, lots, price, stop, target, expires_at
+        rest = self._more(more) if more else {}
         try:
-            number = self._core.submit(at, place, *terms, lots, price, stop, target, expires_at)
+            plain = not rest and codes[1] <= TYPES["stop"]
+            number = (
+                self._core.submit(*terms) if plain else self._core.submit_order(_native.order(*terms, **rest))
+            )
         except TypeError:
             _check_whole(
                 f"order '{name}': ", at=at, lots=lots, price=price, stop=stop, target=target,
-                expires_at=expires_at,
+                expires_at=expires_at, **rest,
             )  # fmt: skip
             raise
         self._numbers[name] = number
@@ -199,6 +287,14 @@ class Exchange:
         """
         return self._core.cancel(self.number(name), at)
 
+    def replace(self, name: str, at: int, *, lots: int | None = None, price: int | None = None) -> bool:
+        """Asks for an order to go on with other ``lots`` (in all, with those filled), another price, or both.
+
+        It keeps its place in the queue only when nothing but its lots become fewer. False when nothing will
+        come of it. ValueError for one that never was, for no lots, or a price of one that has none itself.
+        """
+        return self._core.replace(self.number(name), at, lots, price)
+
     def number(self, name: str) -> int:
         """An order's number. ValueError for one that never was."""
         known = self._find(name)
@@ -210,6 +306,16 @@ class Exchange:
         """The name of an order, or of a leg, from its number."""
         place, leg = divmod(number, len(LEGS))
         return self._names[place] + LEGS[leg]
+
+    def _more(self, more: More) -> dict[str, Any]:
+        terms: dict[str, Any] = dict(more)
+        if "force" in more:
+            terms["force"] = _code(FORCES, more["force"], "time in force")
+        if "watch" in more:
+            terms["watch"] = _code(WATCHES, more["watch"], "watch")
+        if "after" in more:
+            terms["after"] = self.number(more["after"])
+        return terms
 
     def _find(self, name: str) -> int | None:
         known = self._numbers.get(name)
@@ -311,6 +417,18 @@ def _terms(each: Traded, slippage: Decimal) -> _native.Terms:
         )
         pairs[name] = numerator, denominator
     return _native.Terms(each.id, **pairs, pays=_PAYS.get(each.kind, 0))
+
+
+def _rules(rules: Rules, latency_ns: int) -> _native.Rules:
+    shares = {name: getattr(rules, name) for name in ("participation", "range_slippage", "impact")}
+    pairs: dict[str, tuple[int, int]] = {}
+    for name, value in shares.items():
+        pair = value.as_integer_ratio()
+        _check_whole(f"{name} as a ratio: ", numerator=pair[0], denominator=pair[1])
+        pairs[name] = pair
+    latency = Latency(latency_ns) if rules.latency is None else rules.latency
+    intrabar = _code(INTRABAR, rules.intrabar, "intrabar path")
+    return _native.Rules(latency, **pairs, intrabar=intrabar, queue=rules.queue)
 
 
 def _code(codes: dict[str, int], word: str, what: str) -> int:

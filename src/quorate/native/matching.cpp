@@ -17,8 +17,9 @@ Ticks settle(Wide mirrored, std::int64_t sign, const Offer& offer) {
 // range (close-only data) shows no extremes, so there the costs stand in full.
 Outcome pay(const Working& order, const Offer& offer, Wide base, Wide slip, Wide late) {
   const std::int64_t sign = order.sign();
-  Wide likely = base + slip + late;
-  Wide worst = base + worst_slippage * slip + late;
+  slip = add(slip, offer.extra);
+  Wide likely = add(base, slip + late);
+  Wide worst = add(base, multiply(slip, worst_slippage) + late);
   if (offer.high > offer.low) {
     const Wide extreme = sign * (sign > 0 ? offer.high : offer.low) + offer.half;
     likely = std::min(likely, extreme);
@@ -45,6 +46,13 @@ Outcome midst(const Working& order, const Offer& offer) {
   return taken;
 }
 
+// What a limit order takes that finds a price within its limit.
+Outcome take_limit(const Working& order, const Offer& offer, Wide start) {
+  Outcome taken = pay(order, offer, start, opening_slip(offer), offer.late());
+  taken.cap(order.price, order.sign());
+  return taken;
+}
+
 Outcome meet_limit(const Working& order, const Offer& offer, Wide start) {
   const std::int64_t sign = order.sign();
   const Ticks limit = order.price;
@@ -53,12 +61,29 @@ Outcome meet_limit(const Working& order, const Offer& offer, Wide start) {
     const Ticks price = settle(start, sign, offer);
     return {price, price, limit, true};
   }
-  const Outcome taken = pay(order, offer, start, opening_slip(offer), offer.late());
-  const auto capped = [&](Ticks ticks) { return sign > 0 ? std::min(ticks, limit) : std::max(ticks, limit); };
-  return {capped(taken.price), capped(taken.best), capped(taken.worst), false};
+  return take_limit(order, offer, start);
+}
+
+Ticks better(Ticks a, Ticks b, std::int64_t sign) { return sign > 0 ? std::min(a, b) : std::max(a, b); }
+Ticks worse(Ticks a, Ticks b, std::int64_t sign) { return better(a, b, -sign); }
+
+// A trade at the limit of an order that rests: what it leaves over.
+std::optional<Outcome> meet_queue(const Working& order, const Offer& offer) {
+  const MarketEvent& trade = *offer.bar;
+  const bool ours = offer.aggressor == order.sign();  // its aggressor took from the other side
+  if (trade.close != order.price || ours || order.ahead < 0) return std::nullopt;
+  const Wide over = Wide{trade.volume} - order.ahead - offer.queued;
+  if (over <= 0) return std::nullopt;
+  return Outcome{order.price, order.price, order.price, true, static_cast<Lots>(over)};
 }
 
 }  // namespace
+
+void Outcome::cap(Ticks limit, std::int64_t sign) {
+  price = better(price, limit, sign);
+  best = better(best, limit, sign);
+  worst = better(worst, limit, sign);
+}
 
 void Working::shift(Wide ticks) {
   const auto moved = [ticks](Ticks from) { return narrow(from + ticks, "a rolled price"); };
@@ -67,6 +92,20 @@ void Working::shift(Wide ticks) {
     bracket->stop = moved(bracket->stop);
     if (bracket->target) bracket->target = moved(*bracket->target);
   }
+  if (!special) return;
+  if (peak) peak = moved(*peak);
+  if (wanted.limit) wanted.limit = moved(*wanted.limit);
+  if (wanted.activation) wanted.activation = moved(*wanted.activation);
+}
+
+void Working::trail(Ticks seen) {
+  const std::int64_t side = sign();
+  if (!peak && wanted.activation && side * seen > side * *wanted.activation) return;
+  if (peak && side * seen >= side * *peak) return;
+  peak = seen;
+  const Wide offset = wanted.trail > 0 ? Wide{wanted.trail}
+                                       : divide_up(multiply(magnitude(seen), wanted.trail_bps), 10'000);
+  price = narrow(seen + side * offset, "a trailing trigger");
 }
 
 std::optional<Outcome> meet(const Working& order, const Offer& offer, const Path& path) {
@@ -83,13 +122,100 @@ std::optional<Outcome> meet(const Working& order, const Offer& offer, const Path
   return pay(order, offer, std::max(trigger, start), magnitude(order.price) * offer.slip, 0);
 }
 
+std::optional<Outcome> meet_at_once(const Working& order, const Offer& offer, const Path& path, bool lived) {
+  if (order.type != Type::limit) return meet(order, offer, path);
+  const std::int64_t sign = order.sign();
+  const Wide limit = sign * Wide{order.price} * offer.fine;
+  if (lived) {
+    const Wide start = sign * path.start + offer.half;
+    return start > limit ? std::nullopt : std::optional(take_limit(order, offer, start));
+  }
+  Outcome taken = midst(order, offer);
+  if (sign * taken.price > sign * order.price) return std::nullopt;
+  taken.cap(order.price, sign);
+  return taken;
+}
+
+Outcome take_start(const Working& order, const Offer& offer, const Path& path) {
+  return pay(order, offer, order.sign() * path.start + offer.half, magnitude(order.price) * offer.slip, 0);
+}
+
+Outcome widened(Outcome outcome, const Working& order, const Offer& offer) {
+  const std::int64_t sign = order.sign();
+  const Wide extreme = sign * (sign > 0 ? offer.high : offer.low) + offer.half;
+  outcome.worst = worse(outcome.worst, settle(extreme, sign, offer), sign);
+  return outcome;
+}
+
+Outcome take_open(const Working& order, const Offer& offer) {
+  return pay(order, offer, order.sign() * offer.open + offer.half, opening_slip(offer), offer.late());
+}
+
+Outcome take_close(const Working& order, const Offer& offer) {
+  const Wide slip = magnitude(offer.bar->close) * offer.slip;
+  return pay(order, offer, order.sign() * offer.close + offer.half, slip, 0);
+}
+
+std::optional<Outcome> meet_tick(const Working& order, const Offer& offer, bool rested, bool queue) {
+  const std::int64_t sign = order.sign();
+  const Wide start = sign * offer.open + offer.half;
+  const bool trade = offer.bar->kind == MarketEvent::trade;
+  if (order.type == Type::stop) {
+    const Wide shown = trade ? sign * offer.open : start;
+    if (shown < sign * Wide{order.price} * offer.fine) return std::nullopt;
+  }
+  if (order.type != Type::limit) return pay(order, offer, start, opening_slip(offer), 0);
+  const Wide limit = sign * Wide{order.price} * offer.fine;
+  if (!rested) return start > limit ? std::nullopt : std::optional(take_limit(order, offer, start));
+  const Outcome resting{order.price, order.price, order.price, true};
+  if (trade && sign * offer.open == limit && queue) return meet_queue(order, offer);
+  const bool reached = trade ? sign * offer.open < limit : start <= limit;
+  return reached ? std::optional(resting) : std::nullopt;
+}
+
+void queue_up(Working& order, const MarketEvent& event) {
+  if (order.type != Type::limit) return;
+  const bool buys = order.side == Side::buy;
+  if (event.kind == MarketEvent::trade) {
+    if (order.ahead > 0 && event.open == order.price && event.close != order.sign()) {
+      order.ahead = std::max(Lots{0}, order.ahead - std::max(Lots{0}, event.volume));
+    }
+    return;
+  }
+  const Ticks best = buys ? event.open : event.close;
+  const Lots shown = buys ? event.low : event.high;
+  if (best == order.price) {
+    if (shown >= 0) order.ahead = order.ahead < 0 ? shown : std::min(order.ahead, shown);
+  } else if (order.sign() * best < order.sign() * order.price) {
+    order.ahead = 0;  // nobody else is there
+  }
+}
+
+bool is_beyond(const Working& stop, const Offer& offer, const Path& path) {
+  const std::int64_t sign = stop.sign();
+  return sign * path.start + offer.half >= sign * Wide{stop.price} * offer.fine;
+}
+
 Outcome with_rival(Outcome outcome, const Working& stop, const Working& target, const Offer& offer,
                    const Path& path) {
   const std::int64_t sign = stop.sign();
-  const bool at_once = sign * path.start + offer.half >= sign * Wide{stop.price} * offer.fine;
-  if (at_once || !reaches(target, offer, whole(offer))) return outcome;
-  outcome.best = sign > 0 ? std::min(outcome.best, target.price) : std::max(outcome.best, target.price);
+  if (is_beyond(stop, offer, path) || !reaches(target, offer, whole(offer))) return outcome;
+  const std::optional<Outcome> other = meet(target, offer, path);
+  outcome.best = better(outcome.best, other ? other->best : target.price, sign);
   return outcome;
+}
+
+Outcome with_stop(Outcome outcome, const Working& target, const Working& stop, const Offer& offer,
+                  const Path& path) {
+  const std::optional<Outcome> other = meet(stop, offer, path);
+  if (other) outcome.worst = worse(outcome.worst, other->worst, target.sign());
+  return outcome;
+}
+
+bool only_touches(const Working& order, const Offer& offer, const Path& path) {
+  const std::int64_t sign = order.sign();
+  const Wide nearest = sign * (sign > 0 ? path.low : path.high) + offer.half;
+  return nearest == sign * Wide{order.price} * offer.fine;
 }
 
 Path aftermath(const Working& entry, const Offer& offer, const Outcome& outcome, const Path& path) {

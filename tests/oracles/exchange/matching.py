@@ -179,7 +179,8 @@ def with_rival(outcome: Outcome, stop: Working, target: Working, offer: Offer, p
     at_once = sign * path.start + offer.half >= sign * stop.price * fine
     if at_once or meet(target, offer, whole(offer)) is None:
         return outcome
-    best = sign * min(sign * outcome.best, sign * target.price)
+    other = meet(target, offer, path)
+    best = sign * min(sign * outcome.best, sign * (other.best if other else target.price))
     return outcome._replace(best=best)
 
 
