@@ -89,14 +89,14 @@ void bind_tape(nb::module_& m) {
 
 void bind_exchange(nb::module_& m);  // bind_exchange.cpp
 void bind_limits(nb::module_& m);    // bind_limits.cpp
-void bind_program(nb::module_& m);   // bind_program.cpp
 void bind_lane(nb::module_& m);      // bind_lane.cpp
+void bind_program(nb::module_& m);   // bind_program.cpp; its plans are one of the lane's change sources
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
   bind_tape(m);
   bind_exchange(m);
   bind_limits(m);
-  bind_program(m);
   bind_lane(m);
+  bind_program(m);
 }

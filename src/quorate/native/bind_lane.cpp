@@ -164,6 +164,7 @@ Matrix<double> summary(const Column& at, const Column& equity_e8,
 
 void bind_sources(nb::module_& m) {
   nb::class_<ChangeSource>(m, "ChangeSource", "Many strategies over one history, told by number.")
+      .def("__len__", &ChangeSource::size)
       .def_prop_ro("size", &ChangeSource::size, "How many strategies.")
       .def_prop_ro("bars", &ChangeSource::bars, "How many bars they were made for.")
       .def("changes", &changes_in, "number"_a, "A strategy's changes: int32 (m, 2), bar and stance in 1e-6.");

@@ -133,21 +133,6 @@ class KeptPlan final : public ChangeSource {
 };
 
 void bind_plan(nb::module_& m) {
-  nb::class_<ChangeSource>(m, "ChangeSource", "Many strategies over one history, told by number.")
-      .def("__len__", &ChangeSource::size)
-      .def_prop_ro("bars", &ChangeSource::bars, "Bars of the history.")
-      .def(
-          "changes",
-          [](const ChangeSource& source, std::size_t number) {
-            std::vector<Change> out;
-            {
-              nb::gil_scoped_release release;
-              const auto scratch = source.scratch();
-              source.changes(number, *scratch, out);
-            }
-            return pairs(std::move(out));
-          },
-          "number"_a, "Where strategy `number` changes: int32 (m, 2), bar and stance in 1e-6.");
   nb::class_<KeptPlan, ChangeSource>(m, "Plan", "All strategies of a program over one history.")
       .def(
           "__init__",
