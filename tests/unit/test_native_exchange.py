@@ -123,7 +123,7 @@ def test_thousands_of_orders_and_hundreds_of_symbols() -> None:
         (rows(bar(2 * HOUR, 1), bar(3 * HOUR, 1)), "row 1: another instant"),
         (rows(bar(2 * HOUR, 1), bar(2 * HOUR, 1, instrument=1)), "row 1: instrument 1"),
         (rows(bar(2 * HOUR, 1, instrument=-1)), "row 0: instrument -1"),
-        (rows((2 * HOUR, 7, *bar(0, 1)[2:])), "row 0: kind 7"),
+        (rows((2 * HOUR, 9, *bar(0, 1)[2:])), "row 0: kind 9"),
         (rows(bar(BIG, 1)), "cannot come after"),
     ],
 )

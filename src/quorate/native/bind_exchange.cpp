@@ -5,6 +5,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
@@ -20,6 +21,7 @@ using namespace quorate::exchange;
 using Rows = nb::ndarray<const std::int64_t, nb::shape<-1, 10>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<nb::numpy, std::int64_t, nb::shape<-1, 16>>;
 using Pair = std::pair<std::int64_t, std::int64_t>;
+using Steps = std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>>;
 
 // An exchange that is let alone while it runs without the GIL. The flag itself is kept under the GIL.
 class Shared {
@@ -154,6 +156,42 @@ Terms terms_of(std::string name, Pair worth, Pair half_spread, Pair slippage, Pa
           ratio(commission), ratio(financing), ratio(margin), checked<Financing>(pays, 0, 2, "financing of")};
 }
 
+// How the account carries an instrument.
+void bind_clearing(nb::class_<Terms>& terms) {
+  terms.def(
+      "clear",
+      [](Terms& self, const Steps& tiers, Pair liquidation, std::size_t currency, bool shortable) {
+        if (currency > 255) throw std::invalid_argument("a currency's number must be below 256");
+        self.tiers.clear();
+        for (const auto& [floor_e8, numerator, denominator, deduction_e8] : tiers) {
+          self.tiers.push_back({floor_e8, {numerator, denominator}, deduction_e8});
+        }
+        self.liquidation = {liquidation.first, liquidation.second};
+        self.currency = currency;
+        self.shortable = shortable;
+      },
+      "tiers"_a, "liquidation"_a, "currency"_a, "shortable"_a,
+      "tiers: (floor_e8, numerator, denominator, deduction_e8) of the maintenance table. liquidation: of\n"
+      "the worth. currency: its number, 0 for the account's. shortable: whether entries may sell.");
+}
+
+void bind_account(nb::class_<Shared>& exchange) {
+  exchange
+      .def("deposit", [](Shared& s, std::int64_t currency, std::int64_t amount_e8) {
+        s.exchange().deposit(currency, amount_e8);
+      }, "currency"_a, "amount_e8"_a, "Pays money into the account.")
+      .def("balance_e8", [](Shared& s, std::size_t currency) {
+        const Ledger& ledger = s.exchange().ledger();
+        if (currency < ledger.currencies()) return ledger.cash_e8(currency);
+        throw std::out_of_range("currency " + std::to_string(currency) + " is not known here");
+      }, "currency"_a, "Cash in one currency, in 1e-8 of it; below 0 when borrowed.")
+      .def_prop_ro("free_e8", [](Shared& s) {
+        return narrow(s.exchange().margin().free_e8(), "what is free");
+      }, "Equity less maintenance at the marks.")
+      .def_prop_ro("bankrupt", [](Shared& s) { return s.exchange().is_bankrupt(); },
+                   "Whether a liquidation left nothing.");
+}
+
 Table advance(Shared& shared, const Rows& rows) {
   std::vector<Report> out;
   shared.exchange().advance(events_of(rows), out);
@@ -181,8 +219,9 @@ Table drain(Shared& shared, Instant until) {
 }
 
 void bind_terms(nb::module_& m) {
-  nb::class_<Terms>(m, "Terms", "One instrument's terms as exact ratios (numerator, denominator).")
-      .def("__init__",
+  nb::class_<Terms> terms(m, "Terms", "One instrument's terms as exact ratios (numerator, denominator).");
+  bind_clearing(terms);
+  terms.def("__init__",
            [](Terms* self, std::string name, Pair worth, Pair half_spread, Pair slippage, Pair taker,
               Pair maker, Pair commission, Pair financing, Pair margin, std::int64_t pays) {
              new (self) Terms(terms_of(std::move(name), worth, half_spread, slippage, taker, maker,
@@ -228,8 +267,9 @@ void bind_rules(nb::module_& m) {
 void bind_exchange(nb::module_& m) {
   bind_terms(m);
   bind_rules(m);
-  nb::class_<Shared>(m, "Exchange", "A simulated exchange in whole numbers. One thread at a time.")
-      .def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
+  nb::class_<Shared> exchange(m, "Exchange", "A simulated exchange in whole numbers. One thread at a time.");
+  bind_account(exchange);
+  exchange.def(nb::init<std::vector<Terms>, std::int64_t, Instant>(), "terms"_a, "cash_e8"_a, "latency_ns"_a,
            "ValueError: a ratio or a latency that makes no sense.")
       .def(nb::init<std::vector<Terms>, std::int64_t, Rules>(), "terms"_a, "cash_e8"_a, "rules"_a)
       .def("submit_order", &submit_order, "order"_a, "The same for an order with all its terms.")

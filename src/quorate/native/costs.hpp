@@ -5,6 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "events.hpp"
 #include "wide.hpp"
@@ -19,9 +20,19 @@ struct Ratio {
 
 enum class Financing : std::int64_t { nobody = 0, shorts = 1, both = 2 };  // who pays it
 
+// A step of the maintenance table: from this notional on, `rate` of all of it, less the deduction.
+struct Tier {
+  std::int64_t floor_e8;
+  Ratio rate;
+  std::int64_t deduction_e8;
+};
+
 // One instrument's terms. `worth`: 1e-8 currency of one tick times one lot. `half_spread`, `slippage`: shares
 // of the price. `taker`, `maker`: shares of the worth. `commission`: 1e-8 currency a lot and fill.
-// `financing`: bps a year of 365 days. `margin`: initial margin as a share of the worth.
+// `financing`: bps a year of 365 days. `margin`: initial margin as a share of the worth. `tiers`: maintenance
+// margin, lowest first. `liquidation`: the share of the worth that a liquidation costs beyond the taker fee.
+// `currency`: the number of the one it is worth something in; 0 is the account's. Not `shortable`: no entry
+// may sell.
 struct Terms {
   std::string name;
   Ratio worth;
@@ -33,6 +44,10 @@ struct Terms {
   Ratio financing;
   Ratio margin;
   Financing pays = Financing::nobody;
+  std::vector<Tier> tiers = {};
+  Ratio liquidation = {0, 1};
+  std::size_t currency = 0;
+  bool shortable = true;
 
   // 1e-8 currency of lots at a price, signed like their product. Throws Overflow, as all below.
   Wide worth_e8(Ticks ticks, Lots lots) const {
@@ -60,6 +75,30 @@ struct Terms {
   // Initial margin of signed lots at a price, rounded up.
   Wide margin_e8(Ticks ticks, Lots lots) const {
     return divide_up(multiply(magnitude(worth_e8(ticks, lots)), margin.numerator), margin.denominator);
+  }
+
+  // Maintenance margin of signed lots at a price, rounded up; 0 without a table.
+  Wide maintenance_e8(Ticks ticks, Lots lots) const {
+    const Wide notional = magnitude(worth_e8(ticks, lots));
+    const Tier* tier = nullptr;
+    for (const Tier& each : tiers) {
+      if (each.floor_e8 <= notional) tier = &each;
+    }
+    if (tier == nullptr) return 0;
+    return divide_up(multiply(notional, tier->rate.numerator), tier->rate.denominator) - tier->deduction_e8;
+  }
+
+  // The fee of a liquidation, rounded up: the taker's and the penalty.
+  Wide liquidation_e8(Ticks ticks, Lots lots) const {
+    const Wide penalty = multiply(magnitude(worth_e8(ticks, lots)), liquidation.numerator);
+    return add(fee_e8(ticks, lots, false), divide_up(penalty, liquidation.denominator));
+  }
+
+  // Owed at a funding rate (1e-12 of the worth at the mark) by signed lots, rounded up: what is received is
+  // rounded down. A positive rate is paid by longs to shorts.
+  Wide funding_e8(Ticks ticks, Lots lots, std::int64_t rate_e12) const {
+    const Wide worth = magnitude(worth_e8(ticks, lots));
+    return divide_up(multiply(lots < 0 ? -worth : worth, rate_e12), 1'000'000'000'000);
   }
 };
 

@@ -49,9 +49,11 @@ constexpr bool is_session(Type type) { return type == Type::on_open || type == T
 // trades; below 0: unknown. Spread: the full quoted one in ticks, below 0: unknown. A roll says that `open`
 // ticks of the old contract are worth `close` ticks of the new one. A trade: price `open`, lots `volume`,
 // aggressor `close` (1 buyer, -1 seller, 0 unknown). A quote: bid `open`, ask `close`, lots at them `low` and
-// `high` (below 0: unknown). A mark or index price: `open`.
+// `high` (below 0: unknown). A mark or index price: `open`. Funding: longs pay shorts `open` * 1e-12 of the
+// worth at the mark. Fx: `instrument` is a currency, `close` of it are worth `open` of the account's. Marks
+// value, funding and fx settle when their instant's bars are done.
 struct MarketEvent {
-  enum Kind : std::int64_t { bar = 0, roll = 1, trade = 2, quote = 3, mark = 4, index = 5 };
+  enum Kind : std::int64_t { bar = 0, roll = 1, trade = 2, quote = 3, mark = 4, index = 5, funding = 6, fx = 7 };
   Instant at;
   std::int64_t kind;
   std::int64_t instrument;
@@ -77,6 +79,8 @@ enum class Reason : std::int64_t {
   immediate, missed, parent,
   // of Fill
   uncapped,
+  // of Rejected, Cancelled and Fill, when money is short
+  not_shortable, no_rate, liquidation, bankrupt,
 };
 
 // One row of what the venue says. `accepted`: order, parent (of a leg), instrument, role, side, type, lots,
@@ -85,10 +89,13 @@ enum class Reason : std::int64_t {
 // where the volume that participation is a share of is unknown). `rolled`: instrument, best (old price),
 // price (new), money (fee). `charged`: instrument, money, reason. `settled`: money (cash), lots (how many
 // `held` rows follow). `held`: instrument, signed lots. `replaced`: order, lots (all, also those filled),
-// price. `triggered`: order, price (the trigger).
+// price. `triggered`: order, price (the trigger). `balance`, after `held`: currency (in the instrument's
+// place), money. `bankrupt`: money (equity); every order is refused from then on. A liquidation is a fill of
+// no order, with its reason.
 struct Report {
   enum class Kind : std::int64_t {
-    accepted = 0, rejected, cancelled, expired, fill, rolled, charged, settled, held, replaced, triggered
+    accepted = 0, rejected, cancelled, expired, fill, rolled, charged, settled, held, replaced, triggered,
+    balance, bankrupt
   };
   Instant at = 0;
   Kind kind = Kind::accepted;

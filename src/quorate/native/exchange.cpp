@@ -40,7 +40,7 @@ Exchange::Exchange(std::vector<Terms> terms, std::int64_t cash_e8, Instant laten
     : Exchange(std::move(terms), cash_e8, Rules{.latency = Latency(latency_ns)}) {}
 
 Exchange::Exchange(std::vector<Terms> terms, std::int64_t cash_e8, Rules rules)
-    : terms_(std::move(terms)), ledger_(terms_, cash_e8), rules_(std::move(rules)) {
+    : terms_(std::move(terms)), ledger_(terms_, cash_e8), margin_(terms_, ledger_), rules_(std::move(rules)) {
   rules_.check();
   capped_ = rules_.participation.numerator > 0;
   impacts_ = rules_.impact.numerator > 0;
@@ -63,6 +63,7 @@ void Exchange::check(const MarketEvent& event, std::size_t row) const {
   const auto count = static_cast<std::uint64_t>(terms_.size());
   const bool known = static_cast<std::uint64_t>(event.instrument) < count;
   if (known && static_cast<std::uint64_t>(event.kind) <= MarketEvent::index) return;
+  if (event.kind > MarketEvent::index) return check_money(event, row);
   const char* what = known ? "kind" : "instrument";
   const std::int64_t value = known ? event.kind : event.instrument;
   refuse("row " + std::to_string(row) + ": " + what + " " + std::to_string(value) + " is not known here");
@@ -105,6 +106,16 @@ void Exchange::run(std::span<const MarketEvent> events, std::vector<Report>& out
   });
 }
 
+void Exchange::deposit(std::int64_t currency, std::int64_t amount_e8) {
+  guarded([&] {
+    if (static_cast<std::uint64_t>(currency) >= ledger_.currencies()) {
+      throw std::invalid_argument("currency " + std::to_string(currency) + " is not known here");
+    }
+    if (amount_e8 < 0) throw std::invalid_argument("a deposit must not be negative");
+    ledger_.deposit(static_cast<std::size_t>(currency), amount_e8);
+  });
+}
+
 // Carries the books and all prices over into the next contract, also those that are still on their way.
 void Exchange::roll(const MarketEvent& event) {
   carry(event);
@@ -121,6 +132,8 @@ void Exchange::step(std::span<const MarketEvent> events) {
   at_ = at;
   if (!changes_.empty()) arrive();
   const std::int64_t day = at / day_ns;
+  const bool watched = margin_.watched();
+  if (watched) margin_.begin(at);
   bool ticks = false;
   for (const MarketEvent& event : events) {
     if (event.kind == MarketEvent::roll) roll(event);
@@ -136,13 +149,21 @@ void Exchange::step(std::span<const MarketEvent> events) {
     const auto i = static_cast<std::size_t>(bar.instrument);
     Market& market = markets_[i];
     if (market.day != day) charge(i, market, day);
+    if (watched && (ledger_.lots(i) != 0 || !market.book.empty())) margin_.see(bar);
     const bool frozen = bar.volume == 0 && bar.high <= bar.low;  // nothing trades
     if (!market.book.empty() && !frozen) gather(market, bar);
   }
   if (orphans_) end_orphans();
+  // Extremes that leave something above maintenance leave it at the open and at the close too.
+  const bool met = watched && !meetings_.empty();
+  const bool risky = watched && margin_.due(Phase::within).has_value();
+  if (risky) guard(Phase::opening);
   if (!meetings_.empty()) match();
+  if (risky || met) guard(Phase::within);
   offers_.clear();
-  value(events);
+  const bool others = value(events);
+  if (others) revalue(events);
+  if (risky || met || (watched && others)) guard(Phase::closing);
   if (unsettled_) settle();
   if (!retired_.empty()) {
     free_.insert(free_.end(), retired_.begin(), retired_.end());
@@ -150,20 +171,22 @@ void Exchange::step(std::span<const MarketEvent> events) {
   }
 }
 
-// Takes the last price of each instrument over into the books.
-void Exchange::value(std::span<const MarketEvent> events) {
+// Takes the last price of each instrument over into the books; whether there was more than bars.
+bool Exchange::value(std::span<const MarketEvent> events) {
+  bool others = false;
   for (const MarketEvent& event : events) {
     const auto i = static_cast<std::size_t>(event.instrument);
-    if (event.kind == MarketEvent::mark) {
-      ledger_.mark(i, event.open);
-    } else if (!markets_[i].marked) {
-      if (event.kind == MarketEvent::bar) ledger_.mark(i, event.close);
-      if (event.kind == MarketEvent::trade) ledger_.mark(i, event.open);
-      if (event.kind == MarketEvent::quote) {
-        ledger_.mark(i, static_cast<Ticks>(divide(Wide{event.open} + event.close, 2).quotient));
-      }
+    if (event.kind == MarketEvent::bar) {
+      ledger_.mark(i, event.close);
+      continue;
+    }
+    others = true;
+    if (event.kind == MarketEvent::trade) ledger_.mark(i, event.open);
+    if (event.kind == MarketEvent::quote) {
+      ledger_.mark(i, static_cast<Ticks>(divide(Wide{event.open} + event.close, 2).quotient));
     }
   }
+  return others;
 }
 
 // ---- matching ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 
 #include "events.hpp"
 #include "ledger.hpp"
+#include "margin.hpp"
 #include "matching.hpp"
 #include "rules.hpp"
 
@@ -54,6 +55,9 @@ class Exchange {
   // The same for a whole block, instant after instant. A bad row is found before anything is done.
   void run(std::span<const MarketEvent> events, std::vector<Report>& out);
 
+  // Pays money of any currency into the account. Throws std::invalid_argument for an unknown one.
+  void deposit(std::int64_t currency, std::int64_t amount_e8);
+
   // Appends the reports on their way that are due at or before an instant.
   void drain(Instant until, std::vector<Report>& out);
 
@@ -74,6 +78,8 @@ class Exchange {
   std::size_t working() const { return pool_.size() - free_.size(); }
   const Ledger& ledger() const { return ledger_; }
   const std::vector<Terms>& terms() const { return terms_; }
+  const Margin& margin() const { return margin_; }
+  bool is_bankrupt() const { return bankrupt_; }
 
  private:
   struct Market {
@@ -81,7 +87,7 @@ class Exchange {
     std::vector<Slot> book;  // working orders as submitted
     std::int64_t day = -1;   // UTC day of the last bar
     Instant seen = -1;       // the last trade or quote
-    bool marked = false;     // has a mark price of its own, which alone values it
+    bool funded = false;     // by rows, no more by a fixed rate
   };
   // `again`: an iceberg's second turn at the same moment, for whatever the others left.
   struct Meeting {
@@ -135,7 +141,18 @@ class Exchange {
   void charge(std::size_t i, Market& market, std::int64_t day);
   void settle();
   void tick(const MarketEvent& event);
-  void value(std::span<const MarketEvent> events);
+  bool value(std::span<const MarketEvent> events);
+
+  // What money does besides trades.
+  void check_money(const MarketEvent& event, std::size_t row) const;
+  void revalue(std::span<const MarketEvent> events);
+  void fund(const MarketEvent& row);
+  Reason unpayable(std::size_t instrument) const;
+  void guard(Phase phase);
+  bool forestalled(const Working& order, const Offer& offer, const Path& path, const Outcome& outcome);
+  void liquidate(std::size_t i, Phase phase);
+  void withdraw_entries();
+  void close_account(std::int64_t equity_e8);
 
   // Matching.
   void gather(Market& market, const MarketEvent& bar);
@@ -163,11 +180,13 @@ class Exchange {
 
   std::vector<Terms> terms_;
   Ledger ledger_;
+  Margin margin_;
   Rules rules_;
   bool capped_, impacts_;  // whether participation and impact count at all
   std::vector<Market> markets_;
   Instant at_ = -1;
   bool unsettled_ = false;
+  bool bankrupt_ = false;
 
   std::vector<Working> pool_;  // slots are reused once the instant in which their order ended is over
   std::vector<Slot> free_, retired_;

@@ -6,6 +6,8 @@ Market rows are int64 (n, 10) with the columns of `Market`, grouped by instant. 
     TRADE                          open (price), volume, close (aggressor: 1 buyer, -1 seller, 0 unknown)
     QUOTE                          open (bid), close (ask), low (lots bid), high (lots asked)
     MARK, INDEX                    open (price)
+    FUNDING                        open (1e-12 of the worth at the mark that longs pay shorts)
+    FX                             close of the currency in the instrument's place are worth open of the account's
 
 Report rows are int64 (m, 16) with the columns of `Told`:
 
@@ -20,6 +22,10 @@ Report rows are int64 (m, 16) with the columns of `Told`:
     HELD                           instrument, lots (signed)
     REPLACED                       order, lots (in all, with those filled), price
     TRIGGERED                      order, price (the trigger)
+    BALANCE                        instrument (here: the currency), money: after HELD, in each other currency
+    BANKRUPT                       money (equity): every order is refused from now on
+
+A liquidation is a FILL of no order (-1) with the reason "liquidation".
 
 Prices in ticks, quantities in lots, money in 1e-8 of the currency, instants in ns; -1 where a row has no
 order, parent or instrument. Instruments are numbered as they were given.
@@ -28,7 +34,7 @@ order, parent or instrument. Instruments are numbered as they were given.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, TypedDict, Unpack
@@ -37,6 +43,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quorate.native import _native
+from quorate.native.clearing import LIQUIDATION, Clearing, clear
 
 Rows = NDArray[np.int64]
 Latency = _native.Latency
@@ -58,6 +65,7 @@ REASONS = (
     "flat", "nothing to reduce", "funding", "borrow", "trailing order without an offset",
     "terms that do not go together", "the order it waits for does not work", "post-only would take",
     "not filled at once", "missed its session", "the order it waits for ended", "volume unknown",
+    "not shortable", "no exchange rate", "liquidation", "bankrupt",
 )  # fmt: skip
 
 _E8 = 100_000_000
@@ -88,6 +96,8 @@ class Row(enum.IntEnum):
     QUOTE = 3
     MARK = 4
     INDEX = 5
+    FUNDING = 6
+    FX = 7
 
 
 class Told(enum.IntEnum):
@@ -125,6 +135,8 @@ class Kind(enum.IntEnum):
     HELD = 8
     REPLACED = 9
     TRIGGERED = 10
+    BALANCE = 11
+    BANKRUPT = 12
 
 
 @dataclass(frozen=True)
@@ -222,12 +234,17 @@ class Exchange:
         latency_ns: int = 0,
         slippage: Decimal = Decimal(1),
         rules: Rules = DEFAULT,
+        clearing: Mapping[str, Clearing] | None = None,
     ) -> None:
         self._places = {each.id: place for place, each in enumerate(instruments)}
         if len(self._places) != len(instruments):
             raise ValueError("two instruments have the same id")
         _check_whole(cash_e8=cash_e8, latency_ns=latency_ns)
         terms = [_terms(each, slippage) for each in instruments]
+        for name, carried in (clearing or {}).items():
+            if name not in self._places:
+                raise ValueError(f"clearing of '{name}', which is not traded here")
+            clear(terms[self._places[name]], carried)
         self._core = _native.Exchange(terms, cash_e8, _rules(rules, latency_ns))
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
@@ -303,7 +320,9 @@ class Exchange:
         return known
 
     def name(self, number: int) -> str:
-        """The name of an order, or of a leg, from its number."""
+        """The name of an order, or of a leg, from its number; "liquidation" for none."""
+        if number < 0:
+            return LIQUIDATION
         place, leg = divmod(number, len(LEGS))
         return self._names[place] + LEGS[leg]
 
@@ -387,6 +406,24 @@ class Exchange:
     def equity_e8(self) -> int:
         """Cash and the worth of all holdings at the last prices."""
         return self._core.equity_e8
+
+    @property
+    def free_e8(self) -> int:
+        """Equity less the maintenance margin of all holdings, at the marks."""
+        return self._core.free_e8
+
+    @property
+    def bankrupt(self) -> bool:
+        """Whether a liquidation left nothing; every order is refused from then on."""
+        return self._core.bankrupt
+
+    def deposit(self, currency: int, amount_e8: int) -> None:
+        """Pays money of a currency (0: the account's) into the account. ValueError for an unknown one."""
+        self._core.deposit(currency, amount_e8)
+
+    def balance_e8(self, currency: int) -> int:
+        """Cash in one currency, in 1e-8 of it; below 0 when borrowed. IndexError for an unknown one."""
+        return self._core.balance_e8(currency)
 
     def lots(self, instrument: str) -> int:
         """Signed lots held. KeyError for an instrument not traded here, as for `mark`."""

@@ -99,6 +99,7 @@ std::optional<Outcome> Exchange::meet_session(const Working& order, const Offer&
 // than an iceberg shows, than equity covers.
 void Exchange::execute(const Meeting& meeting, const Offer& offer, const Path& path, Outcome outcome) {
   Working& order = at_slot(meeting.slot);
+  if (margin_.watched() && forestalled(order, offer, path, outcome)) return;
   const std::size_t i = order.instrument;
   const std::int64_t sign = order.sign();
   const Lots held = ledger_.lots(i) * sign;
@@ -112,6 +113,8 @@ void Exchange::execute(const Meeting& meeting, const Offer& offer, const Path& p
     if (most <= 0) return end(order, Report::Kind::cancelled, Reason::nothing_to_reduce);
   } else if (held < 0) {
     return refuse_rest(order, Reason::would_turn);
+  } else if (const Reason reason = unpayable(i); reason != Reason::none) {
+    return refuse_rest(order, reason);
   }
   const bool pessimistic = rules_.intrabar == Intrabar::pessimistic;
   if (pessimistic && outcome.maker && !offer.is_tick() && only_touches(order, offer, path)) return;
@@ -139,6 +142,7 @@ void Exchange::execute(const Meeting& meeting, const Offer& offer, const Path& p
       closing ? bar.at : std::max(path.is_moment() ? bar.start : middle, order.arrival);
   const Path after = closing ? path : aftermath(order, offer, outcome, path);
   const Working was = order;  // legs may move the pool
+  if (margin_.watched() && !path.is_moment()) margin_.touch(i, outcome.price, ledger_.lots(i) == 0);
   trade(order, lots, most, outcome, fee, filled_at, capped_ && uncapped);
   if (was.bracket) protect(was, lots, filled_at, meeting.offer, after);
   if (was.leads) release(was.id, filled_at, meeting.offer, after);

@@ -67,6 +67,9 @@ Reason Exchange::refusal(const Order& order) const {
   const bool triggered = order.type == Type::stop || order.type == Type::stop_limit || is_touched(order.type);
   if (triggered && !order.price) return Reason::stop_without_price;
   if (order.bracket && order.reduces()) return Reason::bracket_on_exit;
+  if (bankrupt_) return Reason::bankrupt;
+  const bool shorts = order.side == Side::sell && !order.reduces();
+  if (shorts && !terms_[static_cast<std::size_t>(order.instrument)].shortable) return Reason::not_shortable;
   return special_refusal(order);
 }
 

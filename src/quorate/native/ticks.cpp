@@ -15,11 +15,11 @@ bool may_reach(const Working& order, const MarketEvent& event) {
 }  // namespace
 
 void Exchange::tick(const MarketEvent& event) {
+  if (event.kind > MarketEvent::index) return;  // settles at the end of the instant
   const auto i = static_cast<std::size_t>(event.instrument);
   Market& market = markets_[i];
   const std::int64_t day = at_ / day_ns;
   if (market.day != day) charge(i, market, day);
-  if (event.kind == MarketEvent::mark) market.marked = true;
   if (event.kind == MarketEvent::mark || event.kind == MarketEvent::index) {
     if (!market.book.empty()) watch_tick(market, event);
     return;

@@ -50,6 +50,7 @@ class Ledger:
         """Buy (or with negative lots sell) at a price, for a fee."""
         self.cash_e8 -= self._instruments[name].worth_e8(ticks, signed_lots) + fee_e8
         self.lots[name] += signed_lots
+        self.marks[name] = self.marks[name] or ticks  # in its first bar: never worth nothing
 
     def roll(self, name: str, old: int, new: int, fee_e8: int) -> None:
         """Sell all that is held at ``old``, buy the same lots of the next contract at ``new``."""

@@ -21,8 +21,8 @@ class Working:
     """
 
     __slots__ = (
-        "arrival", "bracket", "done", "id", "instrument", "lots", "number", "parent", "price", "reduces",
-        "role", "sibling", "side", "sign", "type", "until",
+        "arrival", "bracket", "done", "heard", "id", "instrument", "lots", "number", "parent", "price",
+        "reduces", "role", "sibling", "side", "sign", "type", "until",
     )  # fmt: skip
 
     def __init__(
@@ -39,12 +39,14 @@ class Working:
         number: int,
         bracket: tuple[int, int | None] | None = None,
         parent: str | None = None,
+        heard: int | None = None,
     ) -> None:
         self.id, self.instrument, self.side, self.type, self.role = id, instrument, side, type, role
         self.lots, self.price, self.bracket, self.parent = lots, price, bracket, parent
         self.sign = side.sign
         self.reduces = role is not Role.ENTRY
         self.arrival, self.number = arrival, number
+        self.heard = arrival if heard is None else heard  # no cancel arrives before; legs are the venue's own
         self.until: int | None = None
         self.sibling: Working | None = None
         self.done = False

@@ -136,7 +136,7 @@ class Simulator:
         order = self._orders[cancel.order]
         if order is None or order.done or order.until is not None:
             return
-        order.until = cancel.at + self._latency_ns
+        order.until = max(cancel.at + self._latency_ns, order.heard)  # it never overtakes its order
         self._report(Cancelled(at=order.until, order=order.id, reason=cancel.reason))
 
     # ---- the market ----------------------------------------------------------------------------------
@@ -392,6 +392,7 @@ class Simulator:
                 arrival=at,
                 number=len(self._orders) + 1,
                 parent=entry.id,
+                heard=0,
             )
             self._accept(leg, self._at)
             legs.append(leg)

@@ -330,7 +330,8 @@ class Venue:
             if price and not order.done and order.ask.instrument == row.instrument:
                 price[0] += step
         name, each = market.instrument.id, market.instrument
-        self.ledger.marks[name] = row.close
+        marked = self.ledger.marks[name] + step if market.marked else row.close
+        self.ledger.marks[name] = marked
         if lots := self.ledger.lots[name]:
             fee = sum(each.fee_e8(ticks, abs(lots), maker=False) for ticks in (row.open, row.close))
             self.ledger.roll(name, row.open, row.close, fee)
