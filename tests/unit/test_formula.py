@@ -326,7 +326,7 @@ def test_a_plan_shares_columns_and_keeps_its_history() -> None:
     plan = plan_formula(CROSS, choices, closes(*range(50), *range(50, 0, -1)), interval_ns=MINUTE)
     assert (len(plan), plan.bars, plan.groups) == (6, 100, 1)
     assert plan.changes(0).tolist() == plan.changes(0).tolist() != []
-    with pytest.raises(ValueError, match="no strategy 6"):
+    with pytest.raises(IndexError, match="no such strategy"):
         plan.changes(6)
     with pytest.raises(DataError, match="beyond"):
         plan_formula(CROSS, choices, closes(1, 2**50), interval_ns=MINUTE)
