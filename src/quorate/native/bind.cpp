@@ -89,10 +89,12 @@ void bind_tape(nb::module_& m) {
 
 void bind_exchange(nb::module_& m);  // bind_exchange.cpp
 void bind_limits(nb::module_& m);    // bind_limits.cpp
+void bind_lane(nb::module_& m);      // bind_lane.cpp
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
   bind_tape(m);
   bind_exchange(m);
   bind_limits(m);
+  bind_lane(m);
 }

@@ -1,0 +1,263 @@
+"""The typed door to the fast lane: one instrument's bars, stances over them, whole runs and sweeps of runs.
+
+A *stance* is what a strategy wants: a number from -1 (all short) to 1 (all long) that scales the run's size. It
+changes at the close of a bar; market orders go out then and meet the next bar in which anything trades, the
+exit of a turn first. A stance is sized when it changes, from equity at that close, and never again. While
+orders are on their way decisions wait, and then only the newest counts. Stances come as arrays, or as a
+`ChangeSource` that makes them where they are needed.
+
+Fills, fees, trades and equity equal `native.exchange.Exchange` given the same orders, to the integer. Matrices
+are int64 with the columns of `Filled` and `Traded`; money in 1e-8 of the currency, prices in ticks.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quorate.native import _native
+from quorate.native._native import ChangeSource
+from quorate.native.exchange import Market, Rows
+from quorate.native.exchange import Traded as Instrument
+from quorate.native.exchange import _terms as terms_of
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+STATISTICS: tuple[str, ...] = tuple(_native.statistic_names())
+COUNTS = frozenset(
+    ("trades", "long_trades", "short_trades", "wins", "losses", "losing_streak", "fills", "refused", "bars", "days",
+     "max_drawdown_duration_ns", "duration_mean_ns", "duration_max_ns")
+)  # fmt: skip
+
+
+class Filled(enum.IntEnum):
+    """Columns of a fill. ``SIDE``: 1 bought, -1 sold. ``ROLE``: as in `native.exchange.ROLES`."""
+
+    BAR = 0
+    AT = 1
+    SIDE = 2
+    ROLE = 3
+    LOTS = 4
+    PRICE = 5
+    FEE = 6
+    FILLED_AT = 7
+    BEST = 8
+    WORST = 9
+
+
+class Traded(enum.IntEnum):
+    """Columns of a trade, from flat to flat. ``ENTRY``, ``EXIT``: worth bought and sold, without sign. ``LOTS``: all
+    that was entered. ``PNL`` is after fees, without financing; ``BEST``, ``WORST`` at the fills' own bounds.
+    ``ROLE``: of the last fill.
+    """
+
+    ENTRY_BAR = 0
+    EXIT_BAR = 1
+    OPENED_AT = 2
+    CLOSED_AT = 3
+    SIDE = 4
+    LOTS = 5
+    ENTRY = 6
+    EXIT = 7
+    FEES = 8
+    PNL = 9
+    BEST = 10
+    WORST = 11
+    ROLE = 12
+
+
+class Tape:
+    """One instrument's bars, checked and made ready once, for any number of runs and threads."""
+
+    def __init__(self, core: _native.Tape) -> None:
+        self.core = core
+
+    @classmethod
+    def of(
+        cls,
+        at: Ints,
+        start: Ints,
+        open: Ints,
+        high: Ints,
+        low: Ints,
+        close: Ints,
+        volume: Ints | None = None,
+        spread: Ints | None = None,
+        *,
+        days_per_year: float,
+        interval_ns: int,
+    ) -> Tape:
+        """From int64 columns (n,), oldest first: instants of close and open, prices in ticks, volume in lots and
+        the quoted spread in ticks (below 0, or None, when unknown).
+
+        ``days_per_year``: of the instrument's calendar, which annualises; below 365 for one that sleeps at
+        weekends. Arrays are copied unless they are contiguous and read-only. ValueError: instants that do not
+        rise, lengths that differ.
+        """
+        unknown = np.full(at.shape, -1, np.int64)
+        columns = at, start, open, high, low, close, *(unknown if each is None else each for each in (volume, spread))
+        return cls(_native.Tape([_kept(each) for each in columns], days_per_year, interval_ns))
+
+    @classmethod
+    def of_rows(cls, rows: Rows, *, days_per_year: float, interval_ns: int) -> Tape:
+        """From market rows int64 (n, 10) of one instrument, all of them bars."""
+        if np.any(rows[:, Market.KIND] != 0):
+            raise ValueError("only bars make a tape: there are other market rows among them")
+        columns = [rows[:, each] for each in (Market.AT, *range(Market.START, Market.SPREAD + 1))]
+        return cls.of(*columns, days_per_year=days_per_year, interval_ns=interval_ns)
+
+    def __len__(self) -> int:
+        return self.core.size
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the runs of a sweep share.
+
+    ``share`` of equity or ``quantity`` in base units: exactly one of them says what a full stance holds. ``stop``,
+    ``target``: distances in ticks from each bar's close, int64 (n,), 0 for none; with them a run goes bar by bar.
+    ``slippage``: times the instrument's own. ValueError for sizes that make no sense.
+    """
+
+    instrument: Instrument
+    cash_e8: int
+    share: Decimal | None = None
+    quantity: Decimal | None = None
+    latency_ns: int = 0
+    slippage: Decimal = Decimal(1)
+    stop: Ints | None = None
+    target: Ints | None = None
+
+    def __post_init__(self) -> None:
+        if (self.share is None) == (self.quantity is None):
+            raise ValueError("a size is a share of equity or a quantity: give one of them")
+        size = self.share if self.quantity is None else self.quantity
+        if size is None or not size.is_finite() or size <= 0:
+            raise ValueError(f"a size must be above zero, not {size}")
+
+    @cached_property
+    def core(self) -> _native.RunSettings:
+        """The same, as the native side reads it."""
+        size = self.share if self.quantity is None else self.quantity / self.instrument.lot
+        assert size is not None
+        return _native.RunSettings(
+            terms_of(self.instrument, self.slippage), self.latency_ns, self.cash_e8, self.share is not None,
+            size.as_integer_ratio(), None if self.stop is None else _kept(self.stop),
+            None if self.target is None else _kept(self.target),
+        )  # fmt: skip
+
+
+class Result:
+    """One finished run, with all that happened in it."""
+
+    def __init__(self, core: _native.Run, tape: Tape, settings: Settings) -> None:
+        self._core, self._tape, self._settings = core, tape, settings
+
+    @cached_property
+    def statistics(self) -> dict[str, float | int | None]:
+        """The figures by name, None where one is undefined; see `analysis.metrics` for what they mean."""
+        return named(self._core.statistics()[0])
+
+    @cached_property
+    def fills(self) -> Ints:
+        """int64 (k, 10), the columns of `Filled`."""
+        return self._core.fills()
+
+    @cached_property
+    def trades(self) -> Ints:
+        """int64 (k, 13), the columns of `Traded`: closed ones, in the order they closed."""
+        return self._core.trades()
+
+    def equity(self) -> Ints:
+        """int64 (n,): equity at the close of every bar, 1e-8."""
+        return self._core.equity(self._tape.core, self._settings.core)
+
+
+class Sweep:
+    """Many runs in threads of their own, under way from now on: look at `done`, then `wait`."""
+
+    def __init__(self, tape: Tape, source: ChangeSource, settings: Settings, *, threads: int) -> None:
+        self._core = _native.Sweep(tape.core, source, settings.core, threads)
+
+    def __len__(self) -> int:
+        return self._core.size
+
+    @property
+    def done(self) -> int:
+        """Runs finished so far."""
+        return self._core.done
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no thread is at work any more."""
+        return self._core.is_over
+
+    def cancel(self) -> None:
+        """Begins no further run; `wait` will say that the sweep was stopped."""
+        self._core.cancel()
+
+    def wait(self) -> Floats:
+        """float64 (runs, len(STATISTICS)) in the order of the source, NaN where a figure is undefined.
+
+        Raises what the first run that failed raised; RuntimeError when it was cancelled.
+        """
+        return self._core.wait()
+
+
+def run(tape: Tape, stances: NDArray[np.float64] | NDArray[np.int8] | ChangeSource, settings: Settings, *,
+        number: int = 0, stepped: bool = False) -> Result:  # fmt: skip
+    """One run, kept with its fills and trades; without the GIL.
+
+    ``stances``: float64 (n,) or int8 (n,), or a source, of which ``number`` is run. ``stepped``: bar by bar through
+    the exchange, the second witness. ValueError for stances outside [-1, 1]; OverflowError as the exchange.
+    """
+    source = stances if isinstance(stances, ChangeSource) else source_of(stances[None, :])
+    return Result(_native.run_lane(tape.core, source, number, settings.core, stepped), tape, settings)
+
+
+def sweep(tape: Tape, source: ChangeSource | NDArray[np.float64] | NDArray[np.int8], settings: Settings, *,
+          threads: int) -> Floats:  # fmt: skip
+    """All runs of a source, or of a matrix of stances (k, n): float64 (k, len(STATISTICS)). See `Sweep`."""
+    made = source if isinstance(source, ChangeSource) else source_of(source)
+    return Sweep(tape, made, settings, threads=threads).wait()
+
+
+def source_of(stances: NDArray[np.float64] | NDArray[np.int8]) -> ChangeSource:
+    """Stances as a source, one strategy a row: int8 of -1, 0, 1, or float64 in [-1, 1] with NaN for no change.
+
+    The matrix is read in place and must not be written to while it runs. TypeError for other numbers.
+    """
+    if stances.dtype == np.int8:
+        return _native.Signals(np.ascontiguousarray(stances, np.int8))
+    if stances.dtype == np.float64:
+        return _native.Stances(np.ascontiguousarray(stances, np.float64))
+    raise TypeError(f"stances are int8 or float64, not {stances.dtype}")
+
+
+def changes_source(lists: Sequence[NDArray[np.int32]], bars: int) -> ChangeSource:
+    """Changes found before, int32 (m, 2) a strategy: the bar at whose close, and the stance in 1e-6."""
+    return _native.ChangeLists([np.ascontiguousarray(each, np.int32) for each in lists], bars)
+
+
+def named(row: Floats) -> dict[str, float | int | None]:
+    """One row of a sweep by name: counts and spans of time as int, None for what is undefined."""
+    return {
+        name: None if value != value else int(value) if name in COUNTS else value
+        for name, value in zip(STATISTICS, row.tolist(), strict=True)
+    }
+
+
+def _kept(column: Ints) -> Ints:
+    """A column that nobody can write to."""
+    whole = np.ascontiguousarray(column, np.int64)
+    if whole.flags.writeable:
+        whole = whole.copy() if whole is column or whole.base is not None else whole
+        whole.flags.writeable = False
+    return whole

@@ -1,0 +1,72 @@
+// One instrument's bars made ready for many runs: checked once, shared by all threads, never changed.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "statistics.hpp"
+
+namespace quorate::lane {
+
+// Bars as columns of one length, oldest first; what they mean stands at exchange::MarketEvent.
+struct Columns {
+  std::span<const std::int64_t> at, start, open, high, low, close, volume, spread;
+};
+
+// The columns are read in place: whoever owns them keeps them, unchanged, as long as the tape lives.
+class Tape {
+ public:
+  using Price = std::int32_t;
+  struct Range {
+    Price low, high;
+  };
+
+  // std::invalid_argument: lengths that differ, instants that do not rise, more than 2**31 - 2 bars.
+  Tape(const Columns& columns, const Calendar& calendar);
+
+  std::int32_t size() const { return static_cast<std::int32_t>(columns_.at.size()); }
+  const Columns& columns() const { return columns_; }
+  const Calendar& calendar() const { return calendar_; }
+  std::span<const DayEnd> day_ends() const { return day_ends_; }
+  exchange::MarketEvent event(std::int32_t bar) const;
+  Instant at(std::int32_t bar) const { return columns_.at[static_cast<std::size_t>(bar)]; }
+
+  // Whether every price fits 31 bits and every bar's extremes hold its open and its close. All that follows is
+  // of such a tape only.
+  bool is_narrow() const { return narrow_; }
+  bool is_quoted() const { return quoted_; }  // some bar has a spread of its own
+  Price price_max() const { return price_max_; }
+  Price open(std::int32_t bar) const { return open_[static_cast<std::size_t>(bar)]; }
+  Price close(std::int32_t bar) const { return close_[static_cast<std::size_t>(bar)]; }
+  // The first bar from one on in which anything trades; size() when there is none.
+  std::int32_t thawed(std::int32_t bar) const;
+  // Least and greatest close of the bars [first, last), at least one.
+  Range closes(std::int32_t first, std::int32_t last) const;
+  std::int64_t closes_sum(std::int32_t first, std::int32_t last) const {
+    return sums_[static_cast<std::size_t>(last)] - sums_[static_cast<std::size_t>(first)];
+  }
+  // The bars that open a UTC day, the first bar apart.
+  std::span<const std::int32_t> day_starts() const { return day_starts_; }
+
+ private:
+  static constexpr std::int32_t block = 64;
+  void check() const;
+  void narrow();
+  void sample();
+
+  Columns columns_;
+  Calendar calendar_;
+  std::vector<DayEnd> day_ends_;
+  std::vector<std::int32_t> day_starts_;
+  bool narrow_ = false, quoted_ = false, frozen_ = false;
+  Price price_max_ = 0;
+  std::vector<Price> open_, close_;
+  std::vector<std::int64_t> sums_;  // of closes, before each bar
+  std::vector<Range> blocks_;       // of `block` closes each
+};
+
+}  // namespace quorate::lane

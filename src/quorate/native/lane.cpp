@@ -1,0 +1,386 @@
+// The fast lane: between two fills nothing but the price moves, so a bar is only looked at when it can matter.
+#include "lane.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "exchange.hpp"
+
+namespace quorate::lane {
+namespace {
+
+using exchange::Offer;
+using exchange::Outcome;
+using exchange::Path;
+using exchange::Terms;
+
+constexpr std::int64_t full_e6 = 1'000'000;
+constexpr std::int64_t room = std::int64_t{1} << 61;  // sums of two such numbers and more fit 63 bits
+
+struct Beyond {};  // a number left the room in which the shortcuts are exact
+
+std::int64_t within(Wide value) {
+  if (value > room || value < -room) throw Beyond{};
+  return static_cast<std::int64_t>(value);
+}
+
+// Divides by one number again and again: a product instead of a division, then put right to the last unit.
+class Divisor {
+ public:
+  explicit Divisor(std::int64_t by) : by_(by), inverse_(1.0 / static_cast<double>(by)) {}
+  // 0 <= value <= room, rounded up.
+  std::int64_t up(std::int64_t value) const {
+    auto quotient = static_cast<std::int64_t>(static_cast<double>(value) * inverse_);
+    std::int64_t rest = value - quotient * by_;
+    if (rest < 0 || rest >= by_) {
+      const std::int64_t off = rest / by_ - (rest % by_ < 0 ? 1 : 0);
+      quotient += off;
+      rest -= off * by_;
+    }
+    return quotient + (rest > 0 ? 1 : 0);
+  }
+
+ private:
+  std::int64_t by_;
+  double inverse_;
+};
+
+class Lane {
+ public:
+  Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record);
+  Statistics run(std::span<const Change> changes);
+
+ private:
+  bool fits() const;
+  std::int64_t worth(std::int64_t price, Lots lots) const {
+    const std::int64_t product = price * lots * worth_.numerator;
+    if (worth_.denominator == 1) return product;
+    return static_cast<std::int64_t>(exchange::divide_half_even(product, worth_.denominator));
+  }
+  std::int64_t equity(std::int64_t price) const { return cash_e8_ + worth(price, lots_); }
+  std::int64_t fee(std::int64_t paid_e8, Lots lots) const {
+    const std::int64_t taken = taker_.up((paid_e8 < 0 ? -paid_e8 : paid_e8) * terms_.taker.numerator);
+    return terms_.commission.numerator == 0 ? taken
+                                            : taken + commission_.up(lots * terms_.commission.numerator);
+  }
+
+  void advance(std::int32_t end);
+  void stretch(std::int32_t end);
+  void stand(std::int32_t end);
+  void climb(std::int32_t end);
+  void charge(std::int32_t bar);
+  std::int32_t arrives(Instant arrival, std::int32_t bar) const;
+  void trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role);
+  Outcome price(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const;
+  bool affords(std::int64_t price, Lots signed_lots, std::int64_t fee_e8) const;
+
+  const Tape& tape_;
+  const Settings& settings_;
+  const Terms& terms_;
+  const exchange::Ratio worth_;
+  exchange::Friction friction_;
+  Divisor taker_, commission_, margin_;
+  bool free_;      // nothing but fees: a fill at the open is a fill at the open's very price
+  bool financed_;
+  Lots lots_max_;  // the most whose worth, fee and margin stay in their room
+  std::int64_t price_max_;
+
+  std::int32_t next_ = 0;  // bars before are accounted for
+  std::int64_t cash_e8_;
+  Lots lots_ = 0;
+  std::size_t day_end_ = 0, day_start_ = 0;
+  Underwater water_;
+  Totals totals_;
+  std::vector<std::int64_t>& days_;
+  Record* record_;
+  TradeLog log_;
+};
+
+Lane::Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record)
+    : tape_(tape), settings_(settings), terms_(settings.terms), worth_(settings.terms.worth),
+      friction_(settings.terms), taker_(terms_.taker.denominator), commission_(terms_.commission.denominator),
+      margin_(terms_.margin.denominator), cash_e8_(settings.cash_e8),
+      water_(settings.cash_e8, tape.at(0) - tape.calendar().interval_ns), days_(scratch.days), record_(record),
+      log_(record == nullptr ? nullptr : &record->trades) {
+  free_ = !tape.is_quoted() && terms_.half_spread.numerator == 0 && terms_.slippage.numerator == 0 &&
+          settings.latency_ns == 0;
+  financed_ = terms_.pays != exchange::Financing::nobody && terms_.financing.numerator != 0;
+  price_max_ = 2 * std::int64_t{tape.price_max()} + 1;  // prices with costs lie beyond those of bars
+  const Wide a_lot = Wide{worth_.numerator} * price_max_;
+  const Wide most = std::max({std::int64_t{1}, terms_.taker.numerator, terms_.margin.numerator});
+  const bool small = a_lot <= room && a_lot * most <= room;
+  lots_max_ = small ? static_cast<Lots>(room / (a_lot * most)) : 0;
+  lots_max_ = std::min(lots_max_, room / std::max(std::int64_t{1}, terms_.commission.numerator));
+  days_.clear();
+  totals_.start_e8 = settings.cash_e8;
+  within(settings.cash_e8);
+}
+
+// Accounts for the bars before `end`, with nothing but financing changing what is held.
+void Lane::advance(std::int32_t end) {
+  if (financed_) {
+    const auto starts = tape_.day_starts();
+    for (; day_start_ < starts.size() && starts[day_start_] < end; ++day_start_) {
+      if (lots_ == 0) continue;
+      stretch(starts[day_start_]);
+      charge(starts[day_start_]);
+    }
+  }
+  stretch(end);
+}
+
+// Bars with the same cash and lots: equity rises and falls with the close alone.
+void Lane::stretch(std::int32_t end) {
+  if (end <= next_) return;
+  if (lots_ == 0) {
+    stand(end);
+  } else {
+    const Tape::Range closes = tape_.closes(next_, end);
+    const std::int64_t one = equity(closes.low), other = equity(closes.high);
+    if (std::max(one, other) >= water_.peak()) {
+      climb(end);
+    } else {
+      water_.sink(std::min(one, other));
+    }
+    totals_.exposed += end - next_;
+    const double held = static_cast<double>(lots_) * static_cast<double>(worth_.numerator);
+    totals_.equity_sum += held / static_cast<double>(worth_.denominator) *
+                          static_cast<double>(tape_.closes_sum(next_, end));
+  }
+  totals_.equity_sum += static_cast<double>(end - next_) * static_cast<double>(cash_e8_);
+  const auto ends = tape_.day_ends();
+  for (; day_end_ < ends.size() && ends[day_end_].bar < end; ++day_end_) {
+    const DayEnd& day = ends[day_end_];
+    days_.insert(days_.end(), static_cast<std::size_t>(day.days), equity(tape_.close(day.bar)));
+  }
+  next_ = end;
+}
+
+void Lane::stand(std::int32_t end) {
+  if (cash_e8_ < water_.peak()) return water_.sink(cash_e8_);
+  water_.rise(next_, tape_.at(next_), cash_e8_);
+  water_.stand(end - 1, tape_.at(end - 1));
+}
+
+// Bar by bar, where a new peak is among them.
+void Lane::climb(std::int32_t end) {
+  for (std::int32_t bar = next_; bar < end; ++bar) {
+    const std::int64_t now = equity(tape_.close(bar));
+    if (now >= water_.peak()) {
+      water_.rise(bar, tape_.at(bar), now);
+    } else {
+      water_.sink(now);
+    }
+  }
+}
+
+// Financing at the first bar of a day, on what was held until then.
+void Lane::charge(std::int32_t bar) {
+  if (lots_ == 0) return;
+  const std::int64_t days = tape_.at(bar) / exchange::day_ns - tape_.at(bar - 1) / exchange::day_ns;
+  const std::int64_t owed = within(terms_.financing_e8(tape_.close(bar - 1), lots_, days));
+  if (owed == 0) return;
+  cash_e8_ = within(Wide{cash_e8_} - owed);
+  totals_.financing_e8 += owed;
+  if (record_ != nullptr) record_->hold(bar, cash_e8_, lots_);
+}
+
+// The first bar after one that an order meets; size() when none is left.
+std::int32_t Lane::arrives(Instant arrival, std::int32_t bar) const {
+  for (++bar; bar < tape_.size(); ++bar) {
+    bar = tape_.thawed(bar);
+    if (bar < tape_.size() && tape_.at(bar) > arrival) break;
+  }
+  return std::min(bar, tape_.size());
+}
+
+Outcome Lane::price(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const {
+  const Instant start = tape_.columns().start[static_cast<std::size_t>(bar)];
+  if (free_ && arrival <= start) {
+    filled_at = start;
+    const Ticks open = tape_.open(bar);
+    return {open, open, open, false};
+  }
+  const exchange::MarketEvent event = tape_.event(bar);
+  const Offer offer = friction_.offer(event, settings_.latency_ns);
+  const exchange::Working order{.id = 0, .number = 0, .arrival = arrival, .instrument = 0, .lots = 1,
+                                .bracket = std::nullopt, .side = static_cast<Side>(sign),
+                                .type = exchange::Type::market, .role = Role::entry};
+  Path path = exchange::opening(offer);
+  auto outcome = meet(order, offer, path);
+  if (!outcome) {
+    path = exchange::whole(offer);
+    outcome = meet(order, offer, path);
+  }
+  const auto middle = static_cast<Instant>(exchange::divide(Wide{event.start} + event.at, 2).quotient);
+  filled_at = std::max(path.is_moment() ? event.start : middle, arrival);
+  const auto [least, most] = std::minmax({outcome->price, outcome->best, outcome->worst});
+  if (least < -price_max_ || most > price_max_) throw Beyond{};
+  return *outcome;
+}
+
+// Whether equity after the trade covers the initial margin of all that would be held.
+bool Lane::affords(std::int64_t price, Lots signed_lots, std::int64_t fee_e8) const {
+  const std::int64_t after = std::abs(worth(price, lots_ + signed_lots));
+  return margin_.up(after * terms_.margin.numerator) <= cash_e8_ - fee_e8 + worth(price, lots_);
+}
+
+void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role) {
+  const std::int64_t sign = signed_lots < 0 ? -1 : 1;
+  const Lots lots = signed_lots * sign, after = lots_ + signed_lots;
+  if (lots > lots_max_ || after > lots_max_ || after < -lots_max_) throw Beyond{};
+  Instant filled_at = 0;
+  const Outcome met = price(bar, arrival, sign, filled_at);
+  const std::int64_t paid = worth(met.price, signed_lots);
+  const std::int64_t owed = fee(paid, lots);
+  if (role == Role::entry && !affords(met.price, signed_lots, owed)) {
+    ++totals_.refused;
+    return;
+  }
+  cash_e8_ = within(Wide{cash_e8_} - paid - owed);
+  lots_ = after;
+  const std::int64_t better = met.best == met.price ? 0 : paid - worth(met.best, signed_lots);
+  const std::int64_t worse = met.worst == met.price ? 0 : paid - worth(met.worst, signed_lots);
+  totals_.fees_e8 += owed;
+  totals_.traded_e8 += paid * sign;
+  totals_.better_e8 += better;
+  totals_.worse_e8 += worse;
+  ++totals_.fills;
+  const Fill fill{.bar = bar, .at = tape_.at(bar), .side = static_cast<Side>(sign), .role = role, .lots = lots,
+                  .price = met.price, .fee_e8 = owed, .filled_at = filled_at, .best = met.best,
+                  .worst = met.worst};
+  log_.on(fill, paid, better, worse);
+  if (record_ == nullptr) return;
+  record_->fills.push_back(fill);
+  record_->hold(bar, cash_e8_, lots_);
+}
+
+Statistics Lane::run(std::span<const Change> changes) {
+  std::int32_t stance = 0, met = -1;  // acted on; the bar of the last fill
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    while (i + 1 < changes.size() && changes[i + 1].bar <= met) ++i;
+    if (changes[i].stance_e6 == stance) continue;
+    stance = changes[i].stance_e6;
+    const std::int32_t bar = std::max(changes[i].bar, met);
+    advance(bar + 1);
+    const Ticks close = tape_.close(bar);
+    const Lots target = wanted(settings_.size, stance, equity(close), worth(close, 1));
+    const bool turns = (target < 0) != (lots_ < 0);
+    const Lots kept = turns || lots_ == 0 ? 0 : (lots_ < 0 ? std::max(lots_, target) : std::min(lots_, target));
+    if (kept == lots_ && target == kept) continue;
+    const Wide arrival = Wide{tape_.at(bar)} + settings_.latency_ns;
+    if (arrival >= exchange::forever) throw Beyond{};
+    met = arrives(static_cast<Instant>(arrival), bar);
+    if (met == tape_.size()) break;
+    advance(met);
+    if (financed_ && day_start_ < tape_.day_starts().size() && tape_.day_starts()[day_start_] == met) {
+      ++day_start_;
+      charge(met);
+    }
+    if (kept != lots_) trade(met, static_cast<Instant>(arrival), kept - lots_, Role::exit);
+    if (target != kept) trade(met, static_cast<Instant>(arrival), target - kept, Role::entry);
+  }
+  advance(tape_.size());
+  const std::int32_t last = tape_.size() - 1;
+  water_.finish(last, tape_.at(last));
+  totals_.bars = tape_.size();
+  totals_.first_at = tape_.at(0);
+  totals_.last_at = tape_.at(last);
+  totals_.end_e8 = equity(tape_.close(last));
+  return conclude(totals_, water_, log_.tally(), days_, tape_.calendar());
+}
+
+void check_ratio(const char* what, const exchange::Ratio& ratio) {
+  constexpr std::int64_t most = std::int64_t{1} << 40;
+  if (ratio.numerator >= 0 && ratio.numerator < most && ratio.denominator > 0 && ratio.denominator < most) return;
+  throw std::invalid_argument(std::string(what) + " must not be " + std::to_string(ratio.numerator) + "/" +
+                              std::to_string(ratio.denominator));
+}
+
+void check(const Tape& tape, std::span<const Change> changes, const Settings& settings) {
+  const auto bars = static_cast<std::size_t>(tape.size());
+  const exchange::Exchange venue({settings.terms}, settings.cash_e8, settings.latency_ns);  // checks them
+  check_ratio("a size of", settings.size.amount);
+  if (settings.cash_e8 <= 0) throw std::invalid_argument("start cash must be above zero");
+  if (!settings.target.empty() && settings.stop.empty()) {
+    throw std::invalid_argument("targets need stops: a bracket has a stop and perhaps a target");
+  }
+  for (const auto& each : {settings.stop, settings.target}) {
+    if (!each.empty() && each.size() != bars) {
+      throw std::invalid_argument("stops and targets need one distance a bar");
+    }
+  }
+  std::int32_t last = -1;
+  for (const Change& change : changes) {
+    if (change.bar <= last || change.bar >= tape.size() || change.stance_e6 > full_e6 ||
+        change.stance_e6 < -full_e6) {
+      throw std::invalid_argument("a change of stance to " + std::to_string(change.stance_e6) + "e-6 at bar " +
+                                  std::to_string(change.bar) + " after bar " + std::to_string(last) +
+                                  " makes no sense");
+    }
+    last = change.bar;
+  }
+}
+
+}  // namespace
+
+void Record::hold(std::int64_t bar, std::int64_t cash_e8, Lots lots) {
+  if (!holdings.empty() && holdings.back().bar == bar) {
+    holdings.back() = {bar, cash_e8, lots};
+  } else {
+    holdings.push_back({bar, cash_e8, lots});
+  }
+}
+
+void Record::clear() {
+  fills.clear();
+  trades.clear();
+  holdings.clear();
+}
+
+Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, std::int64_t lot_worth_e8) {
+  if (stance_e6 == 0) return 0;
+  const std::int64_t sign = stance_e6 < 0 ? -1 : 1;
+  Wide whole = Wide{sign * stance_e6} * size.amount.numerator;
+  Wide part = Wide{full_e6} * size.amount.denominator;
+  if (size.of == Size::Of::equity) {
+    if (equity_e8 <= 0 || lot_worth_e8 <= 0) return 0;
+    whole *= equity_e8;
+    part *= lot_worth_e8;
+  }
+  const double guess = static_cast<double>(whole) / static_cast<double>(part);
+  if (guess < 9e15) {  // nearly always exact at once, and cheaper than a division in 128 bits
+    const auto lots = static_cast<std::int64_t>(guess);
+    const Wide rest = whole - part * lots;
+    if (rest >= 0 && rest < part) return sign * lots;
+  }
+  return sign * exchange::narrow(whole / part, "lots");
+}
+
+void equity(const Tape& tape, const Terms& terms, std::int64_t cash_e8, std::span<const Holding> holdings,
+            std::span<std::int64_t> out) {
+  Holding held{0, cash_e8, 0};
+  std::size_t next = 0;
+  for (std::size_t bar = 0; bar < out.size(); ++bar) {
+    if (next < holdings.size() && holdings[next].bar == static_cast<std::int64_t>(bar)) held = holdings[next++];
+    const Wide worth = held.lots == 0 ? 0 : terms.worth_e8(tape.columns().close[bar], held.lots);
+    out[bar] = exchange::narrow(held.cash_e8 + worth, "equity");
+  }
+}
+
+Statistics run(const Tape& tape, std::span<const Change> changes, const Settings& settings, Scratch& scratch,
+               Record* record, bool stepped) {
+  check(tape, changes, settings);
+  if (!stepped && tape.is_narrow() && settings.stop.empty()) {
+    try {
+      return Lane(tape, settings, scratch, record).run(changes);
+    } catch (const Beyond&) {
+    } catch (const exchange::Overflow&) {
+    }  // the exchange says what is right, and where it ends
+    if (record != nullptr) record->clear();
+  }
+  return run_stepped(tape, changes, settings, scratch, record);
+}
+
+}  // namespace quorate::lane

@@ -1,0 +1,75 @@
+// Whole runs of one instrument from the changes of a stance: market orders at the next bar, in whole numbers.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "change.hpp"
+#include "costs.hpp"
+#include "history.hpp"
+#include "statistics.hpp"
+
+namespace quorate::lane {
+
+// What a full stance holds: a share of equity at the decision's close, or so many lots.
+struct Size {
+  enum class Of : std::int64_t { equity = 0, lots = 1 };
+  Of of;
+  exchange::Ratio amount;
+};
+
+// `stop`, `target`: distances in ticks from the close of each bar, one a bar, 0 or less for none; empty: none.
+struct Settings {
+  exchange::Terms terms;
+  Instant latency_ns;
+  std::int64_t cash_e8;
+  Size size;
+  std::span<const Ticks> stop, target;
+};
+
+// Cash and lots from the close of this bar on.
+struct Holding {
+  std::int64_t bar;
+  std::int64_t cash_e8;
+  Lots lots;
+};
+
+// What a run leaves behind when it is kept.
+struct Record {
+  std::vector<Fill> fills;
+  std::vector<Trade> trades;
+  std::vector<Holding> holdings;
+
+  void hold(std::int64_t bar, std::int64_t cash_e8, Lots lots);
+  void clear();
+};
+
+// What a thread works with; it may be used for one run after another.
+struct Scratch {
+  std::vector<std::int64_t> days;
+};
+
+// A run of one strategy. At the close of each bar with a change, the account is brought to the stance: lots are
+// |stance| x size, rounded down; what is too much goes by an exit order, what lacks comes by an entry order, the
+// exit first. They arrive `latency_ns` later and meet the next bar that trades. Decisions wait while orders are
+// on their way, and then only the newest counts. A stance is sized when it changes and not again.
+//
+// Equal to the integer to the same orders at exchange::Exchange: done by shortcuts where all numbers stay far
+// from 63 bits, else, or with stops, or when `stepped` asks for it, by that exchange itself, bar after bar.
+// std::invalid_argument: settings or changes that make no sense. Overflow: as the exchange.
+Statistics run(const Tape& tape, std::span<const Change> changes, const Settings& settings, Scratch& scratch,
+               Record* record = nullptr, bool stepped = false);
+
+// Equity at the close of every bar of a recorded run, 1e-8.
+void equity(const Tape& tape, const exchange::Terms& terms, std::int64_t cash_e8,
+            std::span<const Holding> holdings, std::span<std::int64_t> out);
+
+// Signed lots that a stance means at a close. None under one lot, without equity, or at a worthless price.
+Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, std::int64_t lot_worth_e8);
+
+// The run bar by bar through the exchange.
+Statistics run_stepped(const Tape& tape, std::span<const Change> changes, const Settings& settings,
+                       Scratch& scratch, Record* record);
+
+}  // namespace quorate::lane
