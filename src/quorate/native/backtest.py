@@ -102,7 +102,15 @@ class Tape:
         rise, lengths that differ.
         """
         unknown = np.full(at.shape, -1, np.int64)
-        columns = at, start, open, high, low, close, *(unknown if each is None else each for each in (volume, spread))
+        columns = (
+            at,
+            start,
+            open,
+            high,
+            low,
+            close,
+            *(unknown if each is None else each for each in (volume, spread)),
+        )
         return cls(_native.Tape([_kept(each) for each in columns], days_per_year, interval_ns))
 
     @classmethod
@@ -173,7 +181,12 @@ class Result:
     @cached_property
     def trades(self) -> Ints:
         """int64 (k, 13), the columns of `Traded`: closed ones, in the order they closed."""
-        return self._core.trades()
+        return self._core.trades(self._settings.core)
+
+    @property
+    def stepped(self) -> bool:
+        """Whether the run went bar by bar through the exchange: asked to, or out of the fast lane's range."""
+        return self._core.stepped
 
     def equity(self) -> Ints:
         """int64 (n,): equity at the close of every bar, 1e-8."""

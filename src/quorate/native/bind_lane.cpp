@@ -97,7 +97,7 @@ Kept run_one(const History& history, const ChangeSource& source, std::size_t num
 nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> equity_of(const Kept& kept, const History& history,
                                                             const Wanted& wanted) {
   auto out = std::make_unique<std::vector<std::int64_t>>(static_cast<std::size_t>(history.tape.size()));
-  equity(history.tape, wanted.settings.terms, wanted.settings.cash_e8, kept.record.holdings, *out);
+  equity(history.tape, wanted.settings, kept.record, *out);
   auto* data = out->data();
   const std::size_t count = out->size();
   nb::capsule owner(out.release(), [](void* p) noexcept { delete static_cast<std::vector<std::int64_t>*>(p); });
@@ -170,8 +170,12 @@ void bind_lane(nb::module_& m) {
       .def("statistics", [](const Kept& kept) {
              return matrix_of<double>(std::vector<Statistics>{kept.statistics});
            }, "float64 (1, k): the columns of statistic_names().")
+      .def_prop_ro("stepped", [](const Kept& kept) { return kept.record.stepped; },
+                   "Whether it went bar by bar through the exchange.")
       .def("fills", [](const Kept& kept) { return matrix_of<std::int64_t>(kept.record.fills); }, "int64 (k, 10).")
-      .def("trades", [](const Kept& kept) { return matrix_of<std::int64_t>(kept.record.trades); }, "int64 (k, 13).")
+      .def("trades", [](const Kept& kept, const Wanted& wanted) {
+             return matrix_of<std::int64_t>(trades(wanted.settings.terms, kept.record));
+           }, "settings"_a, "int64 (k, 13).")
       .def("equity", &equity_of, "tape"_a, "settings"_a, "int64 (n,): equity at every close, 1e-8.");
   m.def("run_lane", &run_one, "tape"_a, "source"_a, "number"_a, "settings"_a, "stepped"_a = false,
         "One strategy, kept with its fills and trades; without the GIL.");

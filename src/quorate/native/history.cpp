@@ -1,4 +1,4 @@
-// Checking a history and making its shortcuts: narrow prices, sums and extremes of closes, days.
+// Checking a history and making its shortcuts: closes in 32 bits, their extremes and sums by block, days.
 #include "history.hpp"
 
 #include <algorithm>
@@ -11,86 +11,137 @@
 namespace quorate::lane {
 namespace {
 
-constexpr std::int64_t price_limit = std::numeric_limits<Tape::Price>::max();
+constexpr std::int64_t bars_max = std::numeric_limits<std::int32_t>::max() - 1;
 
-bool holds(std::int64_t low, std::int64_t price, std::int64_t high) { return low <= price && price <= high; }
+// What a glance over all bars finds; of each number only its sign bit or its bits beyond 30 count, so that eight
+// comparisons a bar become a few whole-word operations.
+struct Glance {
+  std::uint64_t wide = 0;     // any bit: a price needs more than 30 bits and a sign, or a time is odd
+  std::uint64_t outside = 0;  // top bit: an open or a close lies outside its bar
+  std::uint64_t magnitude = 0;
+  std::uint64_t quoted = 0;   // top bit: a spread above 0
+  std::uint64_t frozen = 0;   // top bit: no volume and no range
+};
 
-// Least and greatest of a few prices.
+QUORATE_WIDER void glance_prices(const Columns& columns, Tape::Price* closes, Glance& found) {
+  const std::size_t count = columns.at.size();
+  const std::int64_t *open = columns.open.data(), *high = columns.high.data(), *low = columns.low.data(),
+                     *close = columns.close.data();
+  std::uint64_t wide = 0, outside = 0, magnitude = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto o = static_cast<std::uint64_t>(open[i]), h = static_cast<std::uint64_t>(high[i]),
+               l = static_cast<std::uint64_t>(low[i]), c = static_cast<std::uint64_t>(close[i]);
+    constexpr std::uint64_t half = std::uint64_t{1} << 30;  // so differences fit as well
+    wide |= ((o + half) | (h + half) | (l + half) | (c + half)) >> 31;
+    outside |= (o - l) | (h - o) | (c - l) | (h - c);
+    magnitude |= (h ^ (h << 1)) | (l ^ (l << 1));  // the highest bit that is not the sign's
+    closes[i] = static_cast<Tape::Price>(static_cast<std::uint32_t>(c));
+  }
+  found.wide = wide;
+  found.outside = outside;
+  found.magnitude = magnitude;
+}
+
+QUORATE_WIDER void glance_rest(const Columns& columns, Glance& found) {
+  std::uint64_t odd = 0;  // instants and lengths of bars beyond 36 years, or so: sums of them must fit
+  for (std::size_t i = 0; i < columns.at.size(); ++i) {
+    const auto start = static_cast<std::uint64_t>(columns.start[i]);
+    const std::uint64_t lasted = static_cast<std::uint64_t>(columns.at[i]) - start;
+    odd |= (start + (std::uint64_t{1} << 62)) >> 63 | (lasted + (std::uint64_t{1} << 60)) >> 61;
+  }
+  found.wide |= odd;
+  for (const std::int64_t spread : columns.spread) {
+    found.quoted |= std::uint64_t{0} - static_cast<std::uint64_t>(spread);
+  }
+  std::uint64_t frozen = 0;
+  for (std::size_t i = 0; i < columns.volume.size(); ++i) {
+    const auto v = static_cast<std::uint64_t>(columns.volume[i]);
+    const std::uint64_t range = static_cast<std::uint64_t>(columns.high[i]) -
+                                static_cast<std::uint64_t>(columns.low[i]);
+    frozen |= ~(v | (std::uint64_t{0} - v)) & (range - 1);
+  }
+  found.frozen = frozen;
+}
+
+QUORATE_WIDER std::uint64_t falls(const std::int64_t* at, std::size_t count) {
+  std::uint64_t falls = 0;  // top bit: an instant that does not come after the one before, both from 0 on
+  for (std::size_t i = 1; i < count; ++i) {
+    const auto before = static_cast<std::uint64_t>(at[i - 1]), now = static_cast<std::uint64_t>(at[i]);
+    falls |= now | (now - before - 1);
+  }
+  return falls;
+}
+
+// Least, greatest and sum of a few prices.
 QUORATE_WIDER Tape::Range range_of(const Tape::Price* first, std::size_t count) {
   Tape::Price low = first[0], high = first[0];
-  for (std::size_t i = 1; i < count; ++i) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
     low = first[i] < low ? first[i] : low;
     high = first[i] > high ? first[i] : high;
+    sum += first[i];
   }
-  return {low, high};
+  return {low, high, sum};
 }
+
+bool top(std::uint64_t bits) { return (bits >> 63) != 0; }
 
 }  // namespace
 
 Tape::Tape(const Columns& columns, const Calendar& calendar) : columns_(columns), calendar_(calendar) {
   check();
   day_ends_ = lane::day_ends(columns_.at, calendar_);
-  sample();
+  find_days();
   narrow();
 }
 
 void Tape::check() const {
   const std::size_t count = columns_.at.size();
+  if (count == 0) throw std::invalid_argument("a tape needs at least one bar");
   for (const auto& column : {columns_.start, columns_.open, columns_.high, columns_.low, columns_.close,
-                             columns_.volume, columns_.spread}) {
+                             columns_.volume.empty() ? columns_.at : columns_.volume,
+                             columns_.spread.empty() ? columns_.at : columns_.spread}) {
     if (column.size() != count) throw std::invalid_argument("the columns of a tape differ in length");
   }
-  if (count == 0) throw std::invalid_argument("a tape needs at least one bar");
-  if (count > static_cast<std::size_t>(price_limit) - 1) throw std::invalid_argument("a tape of too many bars");
+  if (count > static_cast<std::size_t>(bars_max)) throw std::invalid_argument("a tape of too many bars");
   if (!(calendar_.days_per_year > 0) || calendar_.interval_ns <= 0) {
     throw std::invalid_argument("days per year and the interval must be above zero");
   }
   const std::int64_t* at = columns_.at.data();
-  bool rises = at[0] >= 0 && at[count - 1] < exchange::forever;
-  for (std::size_t i = 1; i < count; ++i) rises &= at[i] > at[i - 1];
-  if (rises) return;
+  if (at[0] >= 0 && at[count - 1] < exchange::forever && !top(falls(at, count))) return;
   for (std::size_t i = 0; i < count; ++i) {
-    if (at[i] > (i == 0 ? -1 : at[i - 1]) && at[i] < exchange::forever) continue;
+    const std::int64_t last = i == 0 ? -1 : at[i - 1];
+    if (at[i] > last && at[i] < exchange::forever) continue;
     throw std::invalid_argument("row " + std::to_string(i) + ": instant " + std::to_string(at[i]) +
-                                " cannot come after " + std::to_string(i == 0 ? -1 : at[i - 1]));
+                                " cannot come after " + std::to_string(last));
   }
 }
 
 // UTC days by the bars that open them: financing is due there.
-void Tape::sample() {
+void Tape::find_days() {
   const auto at = columns_.at;
-  std::int64_t ends = (at[0] / exchange::day_ns + 1) * exchange::day_ns;  // of the day under way
-  for (std::size_t i = 1; i < at.size(); ++i) {
-    if (at[i] < ends) continue;
-    day_starts_.push_back(static_cast<std::int32_t>(i));
-    ends = (at[i] / exchange::day_ns + 1) * exchange::day_ns;
+  for (std::size_t bar = 0; bar < at.size();) {
+    const std::int64_t ends = (at[bar] / exchange::day_ns + 1) * exchange::day_ns;
+    const auto rest = at.subspan(bar);
+    bar += static_cast<std::size_t>(std::lower_bound(rest.begin(), rest.end(), ends) - rest.begin());
+    if (bar < at.size()) day_starts_.push_back(static_cast<std::int32_t>(bar));
   }
 }
 
 void Tape::narrow() {
-  const Columns& c = columns_;
-  const std::size_t count = c.at.size();
-  open_.resize(count);
-  close_.resize(count);
-  sums_.resize(count + 1);
-  bool held = true, narrow = true;
-  std::int64_t most = 0, sum = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t open = c.open[i], high = c.high[i], low = c.low[i], close = c.close[i];
-    held &= holds(low, open, high) & holds(low, close, high);
-    narrow &= holds(-price_limit, low, price_limit) & holds(-price_limit, high, price_limit);
-    quoted_ |= c.spread[i] > 0;
-    frozen_ |= c.volume[i] == 0 && high <= low;
-    open_[i] = static_cast<Price>(open);
-    close_[i] = static_cast<Price>(close);
-    sums_[i] = sum;
-    sum += close_[i];
-    most = std::max(most, std::max(high, -low));
-  }
-  sums_[count] = sum;
-  narrow_ = held && narrow;
+  const std::size_t count = columns_.at.size();
+  close_own_.reset(new Price[count]);  // written below: not worth clearing first
+  close_ = {close_own_.get(), count};
+  Glance found;
+  glance_prices(columns_, close_own_.get(), found);
+  glance_rest(columns_, found);
+  narrow_ = found.wide == 0 && !top(found.outside) && columns_.at.back() < exchange::forever / 2;
+  quoted_ = top(found.quoted);
+  frozen_ = top(found.frozen);
   if (!narrow_) return;
-  price_max_ = static_cast<Price>(most);
+  price_max_ = 1;
+  while (price_max_ <= static_cast<std::int64_t>(found.magnitude & 0x7fff'ffff)) price_max_ *= 2;
+  blocks_.reserve(count / block + 1);
   for (std::size_t i = 0; i < count; i += block) {
     blocks_.push_back(range_of(&close_[i], std::min<std::size_t>(block, count - i)));
   }
@@ -100,8 +151,9 @@ exchange::MarketEvent Tape::event(std::int32_t bar) const {
   const auto i = static_cast<std::size_t>(bar);
   const Columns& c = columns_;
   return {.at = c.at[i], .kind = exchange::MarketEvent::bar, .instrument = 0, .start = c.start[i],
-          .open = c.open[i], .high = c.high[i], .low = c.low[i], .close = c.close[i], .volume = c.volume[i],
-          .spread = c.spread[i]};
+          .open = c.open[i], .high = c.high[i], .low = c.low[i], .close = c.close[i],
+          .volume = c.volume.empty() ? exchange::none : c.volume[i],
+          .spread = c.spread.empty() ? exchange::none : c.spread[i]};
 }
 
 std::int32_t Tape::thawed(std::int32_t bar) const {
@@ -117,14 +169,14 @@ Tape::Range Tape::closes(std::int32_t first, std::int32_t last) const {
   const auto from = static_cast<std::size_t>(first), to = static_cast<std::size_t>(last);
   if (last - first < 3 * block) return range_of(&close_[from], to - from);
   const std::size_t begin = (from + block - 1) / block, end = to / block;
-  Range found = range_of(&close_[from], begin * block - from + 1);
-  const Range tail = range_of(&close_[to - 1], 1);
+  Range found = blocks_[begin];
   const auto widen = [&found](const Range& range) {
     found.low = std::min(found.low, range.low);
     found.high = std::max(found.high, range.high);
+    found.sum += range.sum;
   };
-  widen(tail);
-  for (std::size_t i = begin; i < end; ++i) widen(blocks_[i]);
+  for (std::size_t i = begin + 1; i < end; ++i) widen(blocks_[i]);
+  if (from < begin * block) widen(range_of(&close_[from], begin * block - from));
   if (end * block < to) widen(range_of(&close_[end * block], to - end * block));
   return found;
 }

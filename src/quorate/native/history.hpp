@@ -12,7 +12,8 @@
 
 namespace quorate::lane {
 
-// Bars as columns of one length, oldest first; what they mean stands at exchange::MarketEvent.
+// Bars as columns of one length, oldest first; what they mean stands at exchange::MarketEvent. Volume and spread
+// may be empty: unknown.
 struct Columns {
   std::span<const std::int64_t> at, start, open, high, low, close, volume, spread;
 };
@@ -23,6 +24,7 @@ class Tape {
   using Price = std::int32_t;
   struct Range {
     Price low, high;
+    std::int64_t sum;
   };
 
   // std::invalid_argument: lengths that differ, instants that do not rise, more than 2**31 - 2 bars.
@@ -34,20 +36,28 @@ class Tape {
   std::span<const DayEnd> day_ends() const { return day_ends_; }
   exchange::MarketEvent event(std::int32_t bar) const;
   Instant at(std::int32_t bar) const { return columns_.at[static_cast<std::size_t>(bar)]; }
+  Instant start(std::int32_t bar) const { return columns_.start[static_cast<std::size_t>(bar)]; }
 
-  // Whether every price fits 31 bits and every bar's extremes hold its open and its close. All that follows is
+  // Whether every price fits 30 bits and every bar's extremes hold its open and its close. All that follows is
   // of such a tape only.
   bool is_narrow() const { return narrow_; }
   bool is_quoted() const { return quoted_; }  // some bar has a spread of its own
-  Price price_max() const { return price_max_; }
-  Price open(std::int32_t bar) const { return open_[static_cast<std::size_t>(bar)]; }
+  std::int64_t price_max() const { return price_max_; }  // no price lies beyond, on either side of 0
+  Ticks open(std::int32_t bar) const { return columns_.open[static_cast<std::size_t>(bar)]; }
   Price close(std::int32_t bar) const { return close_[static_cast<std::size_t>(bar)]; }
   // The first bar from one on in which anything trades; size() when there is none.
   std::int32_t thawed(std::int32_t bar) const;
-  // Least and greatest close of the bars [first, last), at least one.
+  // Least, greatest and sum of the closes of the bars [first, last), at least one.
   Range closes(std::int32_t first, std::int32_t last) const;
-  std::int64_t closes_sum(std::int32_t first, std::int32_t last) const {
-    return sums_[static_cast<std::size_t>(last)] - sums_[static_cast<std::size_t>(first)];
+  // Asks the memory for what an order sent at this bar's close will need.
+  void expect(std::int32_t bar) const {
+#ifdef __GNUC__
+    const auto i = static_cast<std::size_t>(bar);
+    __builtin_prefetch(columns_.at.data() + i);
+    __builtin_prefetch(columns_.start.data() + i + 1);
+    __builtin_prefetch(columns_.open.data() + i + 1);
+    __builtin_prefetch(close_.data() + i);
+#endif
   }
   // The bars that open a UTC day, the first bar apart.
   std::span<const std::int32_t> day_starts() const { return day_starts_; }
@@ -55,18 +65,18 @@ class Tape {
  private:
   static constexpr std::int32_t block = 64;
   void check() const;
+  void find_days();
   void narrow();
-  void sample();
 
   Columns columns_;
   Calendar calendar_;
   std::vector<DayEnd> day_ends_;
   std::vector<std::int32_t> day_starts_;
   bool narrow_ = false, quoted_ = false, frozen_ = false;
-  Price price_max_ = 0;
-  std::vector<Price> open_, close_;
-  std::vector<std::int64_t> sums_;  // of closes, before each bar
-  std::vector<Range> blocks_;       // of `block` closes each
+  std::int64_t price_max_ = 0;
+  std::unique_ptr<Price[]> close_own_;
+  std::span<const Price> close_;
+  std::vector<Range> blocks_;  // of `block` closes each
 };
 
 }  // namespace quorate::lane

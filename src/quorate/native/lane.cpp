@@ -16,6 +16,7 @@ using exchange::Path;
 using exchange::Terms;
 
 constexpr std::int64_t full_e6 = 1'000'000;
+constexpr std::size_t ahead = 8;  // changes for which the memory is asked beforehand
 constexpr std::int64_t room = std::int64_t{1} << 61;  // sums of two such numbers and more fit 63 bits
 
 struct Beyond {};  // a number left the room in which the shortcuts are exact
@@ -29,7 +30,7 @@ std::int64_t within(Wide value) {
 class Divisor {
  public:
   explicit Divisor(std::int64_t by) : by_(by), inverse_(1.0 / static_cast<double>(by)) {}
-  // 0 <= value <= room, rounded up.
+  // A value within the room, rounded up.
   std::int64_t up(std::int64_t value) const {
     auto quotient = static_cast<std::int64_t>(static_cast<double>(value) * inverse_);
     std::int64_t rest = value - quotient * by_;
@@ -41,10 +42,34 @@ class Divisor {
     return quotient + (rest > 0 ? 1 : 0);
   }
 
+  std::int64_t by() const { return by_; }
+
  private:
   std::int64_t by_;
   double inverse_;
 };
+
+// What one tick of price costs in spread and slippage, in fine ticks, and how many of those a tick has.
+struct Share {
+  std::int64_t half, slip, fine;
+};
+
+Share share_of(const exchange::Friction& friction) {
+  const exchange::MarketEvent tick{.at = 1, .kind = exchange::MarketEvent::bar, .instrument = 0, .start = 0,
+                                   .open = 1, .high = 1, .low = 1, .close = 1, .volume = -1, .spread = -1};
+  const Offer offer = friction.offer(tick, 0);
+  return {static_cast<std::int64_t>(offer.half), offer.slip, offer.fine};
+}
+
+// size * delay / whole, rounded up, where the product may need more than 64 bits; 0 <= delay <= whole.
+std::int64_t part_up(std::int64_t size, std::int64_t delay, std::int64_t whole) {
+  auto part = static_cast<std::int64_t>(static_cast<double>(size) *
+                                        (static_cast<double>(delay) / static_cast<double>(whole)));
+  Wide rest = Wide{size} * delay - Wide{part} * whole;
+  for (; rest > 0; rest -= whole) ++part;
+  for (; rest <= -Wide{whole}; rest += whole) --part;
+  return part;
+}
 
 class Lane {
  public:
@@ -52,7 +77,6 @@ class Lane {
   Statistics run(std::span<const Change> changes);
 
  private:
-  bool fits() const;
   std::int64_t worth(std::int64_t price, Lots lots) const {
     const std::int64_t product = price * lots * worth_.numerator;
     if (worth_.denominator == 1) return product;
@@ -73,6 +97,8 @@ class Lane {
   std::int32_t arrives(Instant arrival, std::int32_t bar) const;
   void trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role);
   Outcome price(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const;
+  Outcome at_open(std::int32_t bar, std::int64_t sign) const;
+  Outcome met(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const;
   bool affords(std::int64_t price, Lots signed_lots, std::int64_t fee_e8) const;
 
   const Tape& tape_;
@@ -80,8 +106,10 @@ class Lane {
   const Terms& terms_;
   const exchange::Ratio worth_;
   exchange::Friction friction_;
-  Divisor taker_, commission_, margin_;
+  std::int64_t half_, slip_;  // in fine ticks a tick of price
+  Divisor taker_, commission_, margin_, fine_;
   bool free_;      // nothing but fees: a fill at the open is a fill at the open's very price
+  bool coarse_;    // fine ticks of any price leave room too
   bool financed_;
   Lots lots_max_;  // the most whose worth, fee and margin stay in their room
   std::int64_t price_max_;
@@ -99,19 +127,20 @@ class Lane {
 
 Lane::Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record)
     : tape_(tape), settings_(settings), terms_(settings.terms), worth_(settings.terms.worth),
-      friction_(settings.terms), taker_(terms_.taker.denominator), commission_(terms_.commission.denominator),
-      margin_(terms_.margin.denominator), cash_e8_(settings.cash_e8),
-      water_(settings.cash_e8, tape.at(0) - tape.calendar().interval_ns), days_(scratch.days), record_(record),
-      log_(record == nullptr ? nullptr : &record->trades) {
+      friction_(settings.terms), half_(share_of(friction_).half), slip_(share_of(friction_).slip), taker_(terms_.taker.denominator), commission_(terms_.commission.denominator),
+      margin_(terms_.margin.denominator), fine_(share_of(friction_).fine), cash_e8_(settings.cash_e8),
+      water_(settings.cash_e8, tape.at(0) - tape.calendar().interval_ns), days_(scratch.days), record_(record), log_(nullptr) {
   free_ = !tape.is_quoted() && terms_.half_spread.numerator == 0 && terms_.slippage.numerator == 0 &&
           settings.latency_ns == 0;
   financed_ = terms_.pays != exchange::Financing::nobody && terms_.financing.numerator != 0;
-  price_max_ = 2 * std::int64_t{tape.price_max()} + 1;  // prices with costs lie beyond those of bars
+  price_max_ = 2 * tape.price_max();  // prices with costs lie beyond those of bars
   const Wide a_lot = Wide{worth_.numerator} * price_max_;
   const Wide most = std::max({std::int64_t{1}, terms_.taker.numerator, terms_.margin.numerator});
   const bool small = a_lot <= room && a_lot * most <= room;
   lots_max_ = small ? static_cast<Lots>(room / (a_lot * most)) : 0;
   lots_max_ = std::min(lots_max_, room / std::max(std::int64_t{1}, terms_.commission.numerator));
+  const Wide dearest = Wide{fine_.by()} + half_ + 3 * Wide{slip_};  // of a tick, in fine ticks
+  coarse_ = 8 * price_max_ * dearest <= room;
   days_.clear();
   totals_.start_e8 = settings.cash_e8;
   within(settings.cash_e8);
@@ -146,7 +175,7 @@ void Lane::stretch(std::int32_t end) {
     totals_.exposed += end - next_;
     const double held = static_cast<double>(lots_) * static_cast<double>(worth_.numerator);
     totals_.equity_sum += held / static_cast<double>(worth_.denominator) *
-                          static_cast<double>(tape_.closes_sum(next_, end));
+                          static_cast<double>(closes.sum);
   }
   totals_.equity_sum += static_cast<double>(end - next_) * static_cast<double>(cash_e8_);
   const auto ends = tape_.day_ends();
@@ -183,7 +212,7 @@ void Lane::charge(std::int32_t bar) {
   if (owed == 0) return;
   cash_e8_ = within(Wide{cash_e8_} - owed);
   totals_.financing_e8 += owed;
-  if (record_ != nullptr) record_->hold(bar, cash_e8_, lots_);
+  if (record_ != nullptr) record_->charges.push_back({bar, owed});
 }
 
 // The first bar after one that an order meets; size() when none is left.
@@ -196,12 +225,44 @@ std::int32_t Lane::arrives(Instant arrival, std::int32_t bar) const {
 }
 
 Outcome Lane::price(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const {
-  const Instant start = tape_.columns().start[static_cast<std::size_t>(bar)];
-  if (free_ && arrival <= start) {
-    filled_at = start;
-    const Ticks open = tape_.open(bar);
-    return {open, open, open, false};
+  const Instant start = tape_.start(bar);
+  const Instant lasted = std::max<Instant>(tape_.at(bar) - start, 1);
+  if (!coarse_ || arrival > start + (settings_.latency_ns < lasted ? settings_.latency_ns : 0)) {
+    return met(bar, arrival, sign, filled_at);
   }
+  filled_at = std::max(start, arrival);
+  if (!free_) return at_open(bar, sign);
+  const Ticks open = tape_.open(bar);
+  return {open, open, open, false};
+}
+
+// The same as exchange::meet for an order at the open, where everything fits 64 bits.
+Outcome Lane::at_open(std::int32_t bar, std::int64_t sign) const {
+  constexpr int worst_slippage = 3;  // as in matching.cpp
+  const auto i = static_cast<std::size_t>(bar);
+  const Columns& c = tape_.columns();
+  const std::int64_t open = c.open[i], high = c.high[i], low = c.low[i], fine = fine_.by();
+  const std::int64_t quoted = c.spread.empty() ? -1 : c.spread[i];
+  if (quoted > tape_.price_max()) throw Beyond{};
+  const std::int64_t half = quoted >= 0 ? quoted * (fine / 2) : std::abs(open) * half_;
+  const std::int64_t slip = std::abs(open) * slip_;
+  std::int64_t late = 0;
+  if (settings_.latency_ns > 0) {
+    const Instant lasted = std::max<Instant>(c.at[i] - c.start[i], 1);
+    late = part_up((high - low) * fine, std::min(settings_.latency_ns, lasted), 2 * lasted);
+  }
+  const std::int64_t base = sign * open * fine + half;
+  std::int64_t likely = base + slip + late, worst = base + worst_slippage * slip + late;
+  if (high > low) {
+    const std::int64_t extreme = sign * (sign > 0 ? high : low) * fine + half;
+    likely = std::min(likely, extreme);
+    worst = std::min(worst, extreme);
+  }
+  return {sign * fine_.up(likely), sign * fine_.up(base), sign * fine_.up(worst), false};
+}
+
+// Any other order, and any other bar, as the exchange does it.
+Outcome Lane::met(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const {
   const exchange::MarketEvent event = tape_.event(bar);
   const Offer offer = friction_.offer(event, settings_.latency_ns);
   const exchange::Working order{.id = 0, .number = 0, .arrival = arrival, .instrument = 0, .lots = 1,
@@ -215,8 +276,6 @@ Outcome Lane::price(std::int32_t bar, Instant arrival, std::int64_t sign, Instan
   }
   const auto middle = static_cast<Instant>(exchange::divide(Wide{event.start} + event.at, 2).quotient);
   filled_at = std::max(path.is_moment() ? event.start : middle, arrival);
-  const auto [least, most] = std::minmax({outcome->price, outcome->best, outcome->worst});
-  if (least < -price_max_ || most > price_max_) throw Beyond{};
   return *outcome;
 }
 
@@ -232,6 +291,8 @@ void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role)
   if (lots > lots_max_ || after > lots_max_ || after < -lots_max_) throw Beyond{};
   Instant filled_at = 0;
   const Outcome met = price(bar, arrival, sign, filled_at);
+  const auto [least, most] = std::minmax({met.price, met.best, met.worst});
+  if (least < -price_max_ || most > price_max_) throw Beyond{};
   const std::int64_t paid = worth(met.price, signed_lots);
   const std::int64_t owed = fee(paid, lots);
   if (role == Role::entry && !affords(met.price, signed_lots, owed)) {
@@ -251,14 +312,14 @@ void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role)
                   .price = met.price, .fee_e8 = owed, .filled_at = filled_at, .best = met.best,
                   .worst = met.worst};
   log_.on(fill, paid, better, worse);
-  if (record_ == nullptr) return;
-  record_->fills.push_back(fill);
-  record_->hold(bar, cash_e8_, lots_);
+  if (record_ != nullptr) record_->fills.push_back(fill);
 }
 
 Statistics Lane::run(std::span<const Change> changes) {
   std::int32_t stance = 0, met = -1;  // acted on; the bar of the last fill
+  if (record_ != nullptr) record_->fills.reserve(2 * changes.size());
   for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (i + ahead < changes.size()) tape_.expect(changes[i + ahead].bar);
     while (i + 1 < changes.size() && changes[i + 1].bar <= met) ++i;
     if (changes[i].stance_e6 == stance) continue;
     stance = changes[i].stance_e6;
@@ -325,32 +386,21 @@ void check(const Tape& tape, std::span<const Change> changes, const Settings& se
 
 }  // namespace
 
-void Record::hold(std::int64_t bar, std::int64_t cash_e8, Lots lots) {
-  if (!holdings.empty() && holdings.back().bar == bar) {
-    holdings.back() = {bar, cash_e8, lots};
-  } else {
-    holdings.push_back({bar, cash_e8, lots});
-  }
-}
-
-void Record::clear() {
-  fills.clear();
-  trades.clear();
-  holdings.clear();
-}
-
-Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, std::int64_t lot_worth_e8) {
+Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wide lot_worth_e8) {
   if (stance_e6 == 0) return 0;
   const std::int64_t sign = stance_e6 < 0 ? -1 : 1;
   Wide whole = Wide{sign * stance_e6} * size.amount.numerator;
   Wide part = Wide{full_e6} * size.amount.denominator;
+  // Nearly always exact at once, and cheaper than a division in 128 bits.
+  double guess = static_cast<double>(sign * stance_e6) * static_cast<double>(size.amount.numerator) /
+                 (1e6 * static_cast<double>(size.amount.denominator));
   if (size.of == Size::Of::equity) {
     if (equity_e8 <= 0 || lot_worth_e8 <= 0) return 0;
     whole *= equity_e8;
-    part *= lot_worth_e8;
+    if (__builtin_mul_overflow(part, lot_worth_e8, &part)) return 0;  // more than all equity there can be
+    guess *= static_cast<double>(equity_e8) / static_cast<double>(lot_worth_e8);
   }
-  const double guess = static_cast<double>(whole) / static_cast<double>(part);
-  if (guess < 9e15) {  // nearly always exact at once, and cheaper than a division in 128 bits
+  if (guess < 9e15) {
     const auto lots = static_cast<std::int64_t>(guess);
     const Wide rest = whole - part * lots;
     if (rest >= 0 && rest < part) return sign * lots;
@@ -358,15 +408,43 @@ Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, st
   return sign * exchange::narrow(whole / part, "lots");
 }
 
-void equity(const Tape& tape, const Terms& terms, std::int64_t cash_e8, std::span<const Holding> holdings,
-            std::span<std::int64_t> out) {
-  Holding held{0, cash_e8, 0};
-  std::size_t next = 0;
-  for (std::size_t bar = 0; bar < out.size(); ++bar) {
-    if (next < holdings.size() && holdings[next].bar == static_cast<std::int64_t>(bar)) held = holdings[next++];
-    const Wide worth = held.lots == 0 ? 0 : terms.worth_e8(tape.columns().close[bar], held.lots);
-    out[bar] = exchange::narrow(held.cash_e8 + worth, "equity");
+void equity(const Tape& tape, const Settings& settings, const Record& record, std::span<std::int64_t> out) {
+  const Terms& terms = settings.terms;
+  Wide cash = settings.cash_e8;
+  Lots lots = 0;
+  auto fill = record.fills.begin();
+  auto charge = record.charges.begin();
+  const auto next = [&] {  // the bar from which cash or lots differ
+    std::int64_t bar = tape.size();
+    if (fill != record.fills.end()) bar = fill->bar;
+    return charge != record.charges.end() ? std::min(bar, charge->bar) : bar;
+  };
+  for (std::int64_t bar = 0; bar < tape.size();) {
+    for (; charge != record.charges.end() && charge->bar == bar; ++charge) cash -= charge->paid_e8;
+    for (; fill != record.fills.end() && fill->bar == bar; ++fill) {
+      cash -= terms.worth_e8(fill->price, fill->lots * fill->sign()) + fill->fee_e8;
+      lots += fill->lots * fill->sign();
+    }
+    for (const std::int64_t end = next(); bar < end; ++bar) {
+      const auto i = static_cast<std::size_t>(bar);
+      out[i] = exchange::narrow(cash + (lots == 0 ? 0 : terms.worth_e8(tape.columns().close[i], lots)), "equity");
+    }
   }
+}
+
+std::vector<Trade> trades(const Terms& terms, const Record& record) {
+  std::vector<Trade> closed;
+  closed.reserve(record.fills.size());
+  TradeLog log(&closed);
+  for (const Fill& fill : record.fills) {
+    const Lots lots = fill.lots * fill.sign();
+    const Wide paid = terms.worth_e8(fill.price, lots);
+    const auto beside = [&](Ticks bound) {
+      return bound == fill.price ? 0 : static_cast<std::int64_t>(paid - terms.worth_e8(bound, lots));
+    };
+    log.on(fill, static_cast<std::int64_t>(paid), beside(fill.best), beside(fill.worst));
+  }
+  return closed;
 }
 
 Statistics run(const Tape& tape, std::span<const Change> changes, const Settings& settings, Scratch& scratch,
@@ -378,7 +456,7 @@ Statistics run(const Tape& tape, std::span<const Change> changes, const Settings
     } catch (const Beyond&) {
     } catch (const exchange::Overflow&) {
     }  // the exchange says what is right, and where it ends
-    if (record != nullptr) record->clear();
+    if (record != nullptr) *record = {};
   }
   return run_stepped(tape, changes, settings, scratch, record);
 }

@@ -28,21 +28,17 @@ struct Settings {
   std::span<const Ticks> stop, target;
 };
 
-// Cash and lots from the close of this bar on.
-struct Holding {
+// Financing paid at the first bar of a day.
+struct Charge {
   std::int64_t bar;
-  std::int64_t cash_e8;
-  Lots lots;
+  std::int64_t paid_e8;
 };
 
-// What a run leaves behind when it is kept.
+// All that happened in a run that is kept; trades and equity follow from it.
 struct Record {
   std::vector<Fill> fills;
-  std::vector<Trade> trades;
-  std::vector<Holding> holdings;
-
-  void hold(std::int64_t bar, std::int64_t cash_e8, Lots lots);
-  void clear();
+  std::vector<Charge> charges;
+  bool stepped = false;  // went bar by bar through the exchange
 };
 
 // What a thread works with; it may be used for one run after another.
@@ -62,11 +58,13 @@ Statistics run(const Tape& tape, std::span<const Change> changes, const Settings
                Record* record = nullptr, bool stepped = false);
 
 // Equity at the close of every bar of a recorded run, 1e-8.
-void equity(const Tape& tape, const exchange::Terms& terms, std::int64_t cash_e8,
-            std::span<const Holding> holdings, std::span<std::int64_t> out);
+void equity(const Tape& tape, const Settings& settings, const Record& record, std::span<std::int64_t> out);
+
+// The closed trades of a recorded run.
+std::vector<Trade> trades(const exchange::Terms& terms, const Record& record);
 
 // Signed lots that a stance means at a close. None under one lot, without equity, or at a worthless price.
-Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, std::int64_t lot_worth_e8);
+Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wide lot_worth_e8);
 
 // The run bar by bar through the exchange.
 Statistics run_stepped(const Tape& tape, std::span<const Change> changes, const Settings& settings,

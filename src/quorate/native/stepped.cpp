@@ -14,9 +14,10 @@ class Stepped {
  public:
   Stepped(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record)
       : tape_(tape), settings_(settings), venue_({settings.terms}, settings.cash_e8, settings.latency_ns),
-        equity_(scratch.days), record_(record), log_(record == nullptr ? nullptr : &record->trades) {
+        equity_(scratch.days), record_(record), log_(nullptr) {
     totals_.start_e8 = settings.cash_e8;
     equity_.clear();
+    if (record != nullptr) record->stepped = true;
   }
 
   Statistics run(std::span<const Change> changes) {
@@ -62,9 +63,7 @@ class Stepped {
         break;
       case Report::Kind::charged:
         totals_.financing_e8 += report.money_e8;
-        break;
-      case Report::Kind::settled:
-        if (record_ != nullptr) record_->hold(bar, report.money_e8, venue_.ledger().lots(0));
+        if (record_ != nullptr) record_->charges.push_back({bar, report.money_e8});
         break;
       default:
         break;
@@ -94,8 +93,7 @@ class Stepped {
     const auto& ledger = venue_.ledger();
     const Ticks close = tape_.columns().close[static_cast<std::size_t>(bar)];
     const Lots held = ledger.lots(0);
-    const std::int64_t lot_e8 = exchange::narrow(terms().worth_e8(close, 1), "the worth of a lot");
-    const Lots target = wanted(settings_.size, stance_e6, ledger.equity_e8(), lot_e8);
+    const Lots target = wanted(settings_.size, stance_e6, ledger.equity_e8(), terms().worth_e8(close, 1));
     Lots kept = 0;  // of what is held
     if (held > 0 && target > 0) kept = held < target ? held : target;
     if (held < 0 && target < 0) kept = held > target ? held : target;

@@ -5,6 +5,13 @@
 #include <string>
 
 namespace quorate::lane {
+namespace {
+
+std::string named(std::size_t number, const std::exception& error) {
+  return "strategy " + std::to_string(number) + ": " + error.what();
+}
+
+}  // namespace
 
 Sweep::Sweep(const Tape& tape, const ChangeSource& source, const Settings& settings, std::size_t threads)
     : tape_(tape), source_(source), settings_(settings), results_(source.size()), working_(threads),
@@ -43,6 +50,10 @@ void Sweep::work() {
       results_[number] = run(tape_, changes, settings_, scratch);
       done_.fetch_add(1, std::memory_order_relaxed);
     }
+  } catch (const exchange::Overflow& error) {
+    fail(number, std::make_exception_ptr(exchange::Overflow(named(number, error))));
+  } catch (const std::invalid_argument& error) {
+    fail(number, std::make_exception_ptr(std::invalid_argument(named(number, error))));
   } catch (...) {
     fail(number, std::current_exception());
   }
