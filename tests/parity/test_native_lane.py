@@ -314,8 +314,7 @@ def test_the_cases_reach_what_matters() -> None:
         "interval",
         "won",
         "thaw",
-        "fast",
-    } <= seen
+            } <= seen
 
 
 @settings(max_examples=60, deadline=None)

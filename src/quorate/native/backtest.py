@@ -163,7 +163,7 @@ class Settings:
 
 
 class Result:
-    """One finished run, with all that happened in it."""
+    """One finished run. Fills, trades and the curve are made when they are first asked for, by running again."""
 
     def __init__(self, core: _native.Run, tape: Tape, settings: Settings) -> None:
         self._core, self._tape, self._settings = core, tape, settings
@@ -176,12 +176,12 @@ class Result:
     @cached_property
     def fills(self) -> Ints:
         """int64 (k, 10), the columns of `Filled`."""
-        return self._core.fills()
+        return self._core.fills(self._tape.core, self._settings.core)
 
     @cached_property
     def trades(self) -> Ints:
         """int64 (k, 13), the columns of `Traded`: closed ones, in the order they closed."""
-        return self._core.trades(self._settings.core)
+        return self._core.trades(self._tape.core, self._settings.core)
 
     @property
     def stepped(self) -> bool:
@@ -226,7 +226,7 @@ class Sweep:
 
 def run(tape: Tape, stances: NDArray[np.float64] | NDArray[np.int8] | ChangeSource, settings: Settings, *,
         number: int = 0, stepped: bool = False) -> Result:  # fmt: skip
-    """One run, kept with its fills and trades; without the GIL.
+    """One run; without the GIL.
 
     ``stances``: float64 (n,) or int8 (n,), or a source, of which ``number`` is run. ``stepped``: bar by bar through
     the exchange, the second witness. ValueError for stances outside [-1, 1]; OverflowError as the exchange.

@@ -66,9 +66,21 @@ struct Wanted {
   std::optional<Column> stop, target;
 };
 
+// A run with what it takes to look closer: fills are kept by running again, when somebody asks for them.
 struct Kept {
+  const Record& record(const History& history, const Wanted& wanted) {
+    if (!kept) {
+      Record made;
+      Scratch scratch;
+      run(history.tape, changes, wanted.settings, scratch, &made, stepped);
+      kept = std::move(made);
+    }
+    return *kept;
+  }
   Statistics statistics;
-  Record record;
+  std::vector<Change> changes;
+  bool stepped = false;
+  std::optional<Record> kept;
 };
 
 template <typename Stances>
@@ -87,17 +99,17 @@ Kept run_one(const History& history, const ChangeSource& source, std::size_t num
   Kept kept;
   nb::gil_scoped_release release;
   const auto own = source.scratch();
-  std::vector<Change> changes;
-  source.changes(number, *own, changes);
+  source.changes(number, *own, kept.changes);
   Scratch scratch;
-  kept.statistics = run(history.tape, changes, wanted.settings, scratch, &kept.record, stepped);
+  kept.statistics = run(history.tape, kept.changes, wanted.settings, scratch, nullptr, stepped);
+  kept.stepped = scratch.stepped;
   return kept;
 }
 
-nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> equity_of(const Kept& kept, const History& history,
+nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> equity_of(Kept& kept, const History& history,
                                                             const Wanted& wanted) {
   auto out = std::make_unique<std::vector<std::int64_t>>(static_cast<std::size_t>(history.tape.size()));
-  equity(history.tape, wanted.settings, kept.record, *out);
+  equity(history.tape, wanted.settings, kept.record(history, wanted), *out);
   auto* data = out->data();
   const std::size_t count = out->size();
   nb::capsule owner(out.release(), [](void* p) noexcept { delete static_cast<std::vector<std::int64_t>*>(p); });
@@ -170,15 +182,16 @@ void bind_lane(nb::module_& m) {
       .def("statistics", [](const Kept& kept) {
              return matrix_of<double>(std::vector<Statistics>{kept.statistics});
            }, "float64 (1, k): the columns of statistic_names().")
-      .def_prop_ro("stepped", [](const Kept& kept) { return kept.record.stepped; },
-                   "Whether it went bar by bar through the exchange.")
-      .def("fills", [](const Kept& kept) { return matrix_of<std::int64_t>(kept.record.fills); }, "int64 (k, 10).")
-      .def("trades", [](const Kept& kept, const Wanted& wanted) {
-             return matrix_of<std::int64_t>(trades(wanted.settings.terms, kept.record));
-           }, "settings"_a, "int64 (k, 13).")
+      .def_ro("stepped", &Kept::stepped, "Whether it went bar by bar through the exchange.")
+      .def("fills", [](Kept& kept, const History& history, const Wanted& wanted) {
+             return matrix_of<std::int64_t>(kept.record(history, wanted).fills);
+           }, "tape"_a, "settings"_a, "int64 (k, 10).")
+      .def("trades", [](Kept& kept, const History& history, const Wanted& wanted) {
+             return matrix_of<std::int64_t>(trades(wanted.settings.terms, kept.record(history, wanted)));
+           }, "tape"_a, "settings"_a, "int64 (k, 13).")
       .def("equity", &equity_of, "tape"_a, "settings"_a, "int64 (n,): equity at every close, 1e-8.");
   m.def("run_lane", &run_one, "tape"_a, "source"_a, "number"_a, "settings"_a, "stepped"_a = false,
-        "One strategy, kept with its fills and trades; without the GIL.");
+        "One strategy of a source; without the GIL.");
   m.def("statistic_names", [] {
     return std::vector<std::string>(statistic_names.begin(), statistic_names.end());
   });

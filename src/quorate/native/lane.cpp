@@ -142,6 +142,7 @@ Lane::Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record*
   const Wide dearest = Wide{fine_.by()} + half_ + 3 * Wide{slip_};  // of a tick, in fine ticks
   coarse_ = 8 * price_max_ * dearest <= room;
   days_.clear();
+  scratch.stepped = false;
   totals_.start_e8 = settings.cash_e8;
   within(settings.cash_e8);
 }
@@ -425,7 +426,16 @@ void equity(const Tape& tape, const Settings& settings, const Record& record, st
       cash -= terms.worth_e8(fill->price, fill->lots * fill->sign()) + fill->fee_e8;
       lots += fill->lots * fill->sign();
     }
-    for (const std::int64_t end = next(); bar < end; ++bar) {
+    const std::int64_t end = next();
+    const Wide each = Wide{lots} * terms.worth.numerator, most = each * tape.price_max();
+    if (tape.is_narrow() && terms.worth.denominator == 1 && most <= room && -most <= room && cash <= room &&
+        -cash <= room) {
+      const auto held = static_cast<std::int64_t>(each), paid = static_cast<std::int64_t>(cash);
+      for (; bar < end; ++bar) {
+        out[static_cast<std::size_t>(bar)] = paid + held * tape.close(static_cast<std::int32_t>(bar));
+      }
+    }
+    for (; bar < end; ++bar) {
       const auto i = static_cast<std::size_t>(bar);
       out[i] = exchange::narrow(cash + (lots == 0 ? 0 : terms.worth_e8(tape.columns().close[i], lots)), "equity");
     }

@@ -38,12 +38,12 @@ struct Charge {
 struct Record {
   std::vector<Fill> fills;
   std::vector<Charge> charges;
-  bool stepped = false;  // went bar by bar through the exchange
 };
 
 // What a thread works with; it may be used for one run after another.
 struct Scratch {
   std::vector<std::int64_t> days;
+  bool stepped = false;  // the last run went bar by bar through the exchange
 };
 
 // A run of one strategy. At the close of each bar with a change, the account is brought to the stance: lots are

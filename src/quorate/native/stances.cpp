@@ -1,6 +1,7 @@
 // Finding where a stance changes: whole words of equal neighbours are passed over at once.
 #include "stances.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -46,15 +47,21 @@ class Reader {
   std::int32_t last_e6_ = 0;
 };
 
-// Whether the `step` stances from one on are, bit for bit, those of the bar before each.
+// Which of the `step` stances from one on differ, in any bit, from the one of the bar before: bit i for the i-th.
+// The loop over the few that do is left to the caller.
 template <typename Stance, std::size_t step>
-bool stands(const Stance* at) {
-  constexpr std::size_t bytes = step * sizeof(Stance);
+unsigned differing(const Stance* at) {
   const auto* here = reinterpret_cast<const char*>(at);
   const auto* before = reinterpret_cast<const char*>(at - 1);
-  std::uint64_t differ = 0;
-  for (std::size_t i = 0; i < bytes; i += 8) differ |= word(here + i) ^ word(before + i);
-  return differ == 0;
+  std::uint64_t any = 0;
+  for (std::size_t i = 0; i < step * sizeof(Stance); i += 8) any |= word(here + i) ^ word(before + i);
+  if (any == 0) return 0;
+  unsigned found = 0;
+  for (std::size_t i = 0; i < step; ++i) {
+    const bool same = std::memcmp(at + i, at + i - 1, sizeof(Stance)) == 0;
+    found |= (same ? 0U : 1U) << i;
+  }
+  return found;
 }
 
 template <std::size_t step, typename Stance>
@@ -65,9 +72,9 @@ void scan(std::span<const Stance> stances, std::vector<Change>& out) {
   std::size_t bar = 0;
   if (count > 0) reader.take(bar++, data[0]);
   for (; bar + step <= count; bar += step) {
-    if (stands<Stance, step>(data + bar)) continue;
-    for (std::size_t i = bar; i < bar + step; ++i) {
-      if (std::memcmp(data + i, data + i - 1, sizeof(Stance)) != 0) reader.take(i, data[i]);
+    for (unsigned found = differing<Stance, step>(data + bar); found != 0; found &= found - 1) {
+      const std::size_t place = bar + static_cast<std::size_t>(std::countr_zero(found));
+      reader.take(place, data[place]);
     }
   }
   for (; bar < count; ++bar) reader.take(bar, data[bar]);
@@ -75,7 +82,7 @@ void scan(std::span<const Stance> stances, std::vector<Change>& out) {
 
 }  // namespace
 
-void changes_of(std::span<const std::int8_t> stances, std::vector<Change>& out) { scan<8>(stances, out); }
-void changes_of(std::span<const double> stances, std::vector<Change>& out) { scan<4>(stances, out); }
+void changes_of(std::span<const std::int8_t> stances, std::vector<Change>& out) { scan<16>(stances, out); }
+void changes_of(std::span<const double> stances, std::vector<Change>& out) { scan<8>(stances, out); }
 
 }  // namespace quorate

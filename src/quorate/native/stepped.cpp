@@ -17,7 +17,7 @@ class Stepped {
         equity_(scratch.days), record_(record), log_(nullptr) {
     totals_.start_e8 = settings.cash_e8;
     equity_.clear();
-    if (record != nullptr) record->stepped = true;
+    scratch.stepped = true;
   }
 
   Statistics run(std::span<const Change> changes) {
