@@ -25,7 +25,8 @@ CASH_E8 = 10**17  # a billion, as in the peers' runs
 FEES = Instrument("BTC", Kind.SPOT, "USD", tick=Decimal("0.01"), lot=Decimal("0.00001"), taker_bps=Decimal(5))
 COSTS = Instrument(
     "BTC-PERP", Kind.PERPETUAL, "USD", tick=Decimal("0.01"), lot=Decimal("0.00001"), taker_bps=Decimal(5),
-    spread_bps=Decimal(1), slippage_bps=Decimal("1.5"), financing_bps_year=Decimal(1095), margin=Decimal("0.1"),
+    spread_bps=Decimal(1), slippage_bps=Decimal("1.5"), financing_bps_year=Decimal(1095),
+    margin=Decimal("0.1"),
 )  # fmt: skip
 
 Ints = NDArray[np.int64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from quorate.core.instant import DAY, HOUR, MINUTE
 from quorate.core.instrument import CALENDARS, Instrument
@@ -116,8 +117,8 @@ class Oracle:
                 target = close + sign * int(terms.target[bar])
         self.pending.add(name)
         self.venue.submit(
-            name, row[Market.AT], terms.instrument.id, "buy" if lots > 0 else "sell", "market", role, abs(lots),
-            stop=stop, target=target,
+            name, row[Market.AT], terms.instrument.id, "buy" if lots > 0 else "sell", "market", role,
+            abs(lots), stop=stop, target=target,
         )  # fmt: skip
 
     def trades(self) -> list[tuple[int, ...]]:
@@ -146,8 +147,8 @@ class Oracle:
             if lots == 0:
                 pnl = flow - fees
                 found.append((
-                    first[0], bar, first[1], at, first[2], entered, entry, leave, fees, pnl, pnl + better, pnl + worse,
-                    role,
+                    first[0], bar, first[1], at, first[2], entered, entry, leave, fees, pnl, pnl + better,
+                    pnl + worse, role,
                 ))  # fmt: skip
         return found
 
@@ -314,7 +315,7 @@ def test_the_cases_reach_what_matters() -> None:
         "interval",
         "won",
         "thaw",
-            } <= seen
+    } <= seen
 
 
 @settings(max_examples=60, deadline=None)
@@ -341,12 +342,6 @@ def caught(spoil: Any) -> None:
             compare(given, tape=tape, settings=terms)
 
 
-def other(terms: Settings, **changed: Any) -> Settings:
-    kept = {name: getattr(terms, name) for name in ("instrument", "cash_e8", "share", "quantity", "latency_ns",
-                                                    "slippage", "stop", "target")}  # fmt: skip
-    return Settings(**{**kept, **changed})
-
-
 @pytest.mark.parametrize("column", [Market.OPEN, Market.CLOSE, Market.START])
 def test_a_price_or_an_instant_that_is_off_by_one_is_caught(column: Market) -> None:
     def spoil(given: Case) -> tuple[Tape, Settings]:
@@ -359,16 +354,16 @@ def test_a_price_or_an_instant_that_is_off_by_one_is_caught(column: Market) -> N
 
 def test_a_fee_that_is_off_by_one_is_caught() -> None:
     def spoil(given: Case) -> tuple[Tape, Settings]:
-        instrument: Instrument = given.settings.instrument  # type: ignore[assignment]
-        dearer = {**{f: getattr(instrument, f) for f in instrument.__struct_fields__},
-                  "commission": instrument.commission + Decimal("0.00000001")}  # fmt: skip
-        return given.tape(), other(given.settings, instrument=Instrument(**dearer))
+        instrument = given.settings.instrument
+        assert isinstance(instrument, Instrument)
+        dearer = structs.replace(instrument, commission=instrument.commission + Decimal("0.00000001"))
+        return given.tape(), replace(given.settings, instrument=dearer)
 
     caught(spoil)
 
 
 def test_a_delay_that_is_off_by_one_is_caught() -> None:
-    caught(lambda given: (given.tape(), other(given.settings, latency_ns=given.settings.latency_ns + 1)))
+    caught(lambda given: (given.tape(), replace(given.settings, latency_ns=given.settings.latency_ns + 1)))
 
 
 def test_a_stance_that_acts_a_bar_early_is_caught() -> None:
@@ -385,6 +380,6 @@ def test_a_stance_that_acts_a_bar_early_is_caught() -> None:
 
 def test_cash_that_is_off_by_one_is_caught() -> None:
     def spoil(given: Case) -> tuple[Tape, Settings]:
-        return given.tape(), other(given.settings, cash_e8=given.settings.cash_e8 + 1)
+        return given.tape(), replace(given.settings, cash_e8=given.settings.cash_e8 + 1)
 
     caught(spoil)

@@ -25,10 +25,13 @@ from quorate.native.backtest import (
     Filled,
     Result,
     Settings,
+    Sweep,
     Tape,
     changes_source,
     named,
     run,
+    source_of,
+    summarise,
     sweep,
 )
 from quorate.native.exchange import Market
@@ -38,17 +41,18 @@ from tests.parity.test_native_lane import Case, bars, case, wanted
 ROLES = (Role.ENTRY, Role.EXIT, Role.STOP, Role.TARGET)
 SAME = {
     "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown",
-    "max_drawdown_duration_ns", "trades", "long_trades", "short_trades", "win_rate", "profit_factor", "payoff",
-    "expectancy", "best_trade", "worst_trade", "duration_mean_ns", "exposure", "turnover", "fees", "days",
-    "periods_per_year",
+    "max_drawdown_duration_ns", "trades", "long_trades", "short_trades", "win_rate", "profit_factor",
+    "payoff", "expectancy", "best_trade", "worst_trade", "duration_mean_ns", "exposure", "turnover", "fees",
+    "days", "periods_per_year",
 }  # fmt: skip
 
 
 def fills_of(result: Result, instrument: Instrument) -> list[Fill]:
     return [
         Fill(
-            row[Filled.AT], f"{number}/fill", str(number), instrument.id, Side.BUY if row[Filled.SIDE] > 0 else Side.SELL,
-            ROLES[row[Filled.ROLE]], instrument.quantity(row[Filled.LOTS]), instrument.price(row[Filled.PRICE]),
+            row[Filled.AT], f"{number}/fill", str(number), instrument.id,
+            Side.BUY if row[Filled.SIDE] > 0 else Side.SELL, ROLES[row[Filled.ROLE]],
+            instrument.quantity(row[Filled.LOTS]), instrument.price(row[Filled.PRICE]),
             instrument.money(row[Filled.FEE]), row[Filled.FILLED_AT], instrument.price(row[Filled.BEST]),
             instrument.price(row[Filled.WORST]), False,
         )
@@ -154,6 +158,31 @@ def test_what_is_undefined_is_none() -> None:
     assert set(told) == set(STATISTICS)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_the_general_form_is_the_runs_own(seed: int) -> None:
+    given, instrument = long_case(seed)
+    result = run(given.tape(), given.stances, given.settings)
+    rows, worth = result.fills.tolist(), instrument.worth_e8
+    held = np.zeros(len(given.rows), np.int64)
+    better = worse = 0
+    for row in rows:
+        lots = row[Filled.SIDE] * row[Filled.LOTS]
+        held[row[Filled.BAR] :] += lots
+        better += worth(row[Filled.PRICE], lots) - worth(row[Filled.BEST], lots)
+        worse += worth(row[Filled.PRICE], lots) - worth(row[Filled.WORST], lots)
+    told = summarise(
+        given.rows[:, Market.AT].copy(), result.equity(), result.trades, cash_e8=given.settings.cash_e8,
+        days_per_year=given.days_per_year, interval_ns=given.interval,
+        fees_e8=int(result.fills[:, Filled.FEE].sum()),
+        financing_e8=round((result.statistics["financing"] or 0) * E8),
+        traded_e8=sum(worth(row[Filled.PRICE], row[Filled.LOTS]) for row in rows), better_e8=better,
+        worse_e8=worse, exposed=int(np.count_nonzero(held)), fills=len(rows),
+        refused=int(result.statistics["refused"] or 0),
+    )  # fmt: skip
+    for name, value in result.statistics.items():
+        assert close(told[name], value), name
+
+
 # ---- sweeps --------------------------------------------------------------------------------------------
 
 
@@ -204,10 +233,26 @@ def test_a_sweep_that_fails_says_what_its_first_failure_was() -> None:
         sweep(walk(3), stances, Settings(CRYPTO, E8, share=Decimal(1)), threads=3)
 
 
+def test_a_sweep_tells_how_far_it_is_and_stops_when_asked() -> None:
+    tape, terms = walk(2_000), Settings(CRYPTO, 10**14, share=Decimal("0.9"))
+    stances = np.broadcast_to(np.sign(np.sin(np.arange(2_000))), (400, 2_000))
+    whole = Sweep(tape, source_of(stances), terms, threads=2)
+    seen = [whole.done]
+    while not whole.is_over:
+        seen.append(whole.done)
+    assert seen == sorted(seen) and whole.wait().shape == (len(whole), len(STATISTICS))
+    assert whole.done == 400
+    stopped = Sweep(tape, source_of(stances), terms, threads=1)
+    stopped.cancel()
+    with pytest.raises(RuntimeError, match="the sweep was stopped"):
+        stopped.wait()
+    assert stopped.is_over and stopped.done < 400
+
+
 def test_wrong_input_is_refused_in_one_line() -> None:
     rows = bars(Random(1), 5, HOUR, wild=False)
     terms = Settings(CRYPTO, E8, share=Decimal(1))
-    with pytest.raises(ValueError, match="strategies|strategy over 4 bars cannot run over 5"):
+    with pytest.raises(ValueError, match="a strategy over 4 bars cannot run over 5"):
         run(Tape.of_rows(rows, days_per_year=365, interval_ns=HOUR), np.zeros(4), terms)
     with pytest.raises(ValueError, match="row 3: instant"):
         Tape.of_rows(rows[[0, 1, 2, 2, 4]], days_per_year=365, interval_ns=HOUR)

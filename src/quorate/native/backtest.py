@@ -1,13 +1,13 @@
-"""The typed door to the fast lane: one instrument's bars, stances over them, whole runs and sweeps of runs.
+"""The typed door to the fast lane: one instrument's bars, stances over them, whole runs and sweeps.
 
-A *stance* is what a strategy wants: a number from -1 (all short) to 1 (all long) that scales the run's size. It
-changes at the close of a bar; market orders go out then and meet the next bar in which anything trades, the
-exit of a turn first. A stance is sized when it changes, from equity at that close, and never again. While
-orders are on their way decisions wait, and then only the newest counts. Stances come as arrays, or as a
-`ChangeSource` that makes them where they are needed.
+A *stance* is what a strategy wants: a number from -1 (all short) to 1 (all long) that scales the run's size.
+It changes at the close of a bar; market orders go out then and meet the next bar in which anything trades,
+the exit of a turn first. A stance is sized when it changes, from equity at that close, and never again.
+While orders are on their way decisions wait, and then only the newest counts. Stances come as arrays, or as
+a `ChangeSource` that makes them where they are needed.
 
-Fills, fees, trades and equity equal `native.exchange.Exchange` given the same orders, to the integer. Matrices
-are int64 with the columns of `Filled` and `Traded`; money in 1e-8 of the currency, prices in ticks.
+Fills, fees, trades and equity equal `native.exchange.Exchange` given the same orders, to the integer.
+Matrices are int64 with the columns of `Filled` and `Traded`; money in 1e-8 of the currency, prices in ticks.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from quorate.native.exchange import _terms as terms_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Stances = NDArray[np.float64] | NDArray[np.int8]
 
 STATISTICS: tuple[str, ...] = tuple(_native.statistic_names())
-COUNTS = frozenset(
-    ("trades", "long_trades", "short_trades", "wins", "losses", "losing_streak", "fills", "refused", "bars", "days",
-     "max_drawdown_duration_ns", "duration_mean_ns", "duration_max_ns")
-)  # fmt: skip
+COUNTS = frozenset((
+    "trades", "long_trades", "short_trades", "wins", "losses", "losing_streak", "fills", "refused", "bars",
+    "days", "max_drawdown_duration_ns", "duration_mean_ns", "duration_max_ns",
+))  # fmt: skip
 
 
 class Filled(enum.IntEnum):
@@ -53,9 +54,9 @@ class Filled(enum.IntEnum):
 
 
 class Traded(enum.IntEnum):
-    """Columns of a trade, from flat to flat. ``ENTRY``, ``EXIT``: worth bought and sold, without sign. ``LOTS``: all
-    that was entered. ``PNL`` is after fees, without financing; ``BEST``, ``WORST`` at the fills' own bounds.
-    ``ROLE``: of the last fill.
+    """Columns of a trade, from flat to flat. ``LOTS``: all that was entered. ``ENTRY``, ``EXIT``: worth
+    entered and left, without sign. ``PNL`` is after fees, without financing; ``BEST``, ``WORST`` the same at
+    the fills' own bounds. ``ROLE``: of the last fill.
     """
 
     ENTRY_BAR = 0
@@ -94,23 +95,16 @@ class Tape:
         days_per_year: float,
         interval_ns: int,
     ) -> Tape:
-        """From int64 columns (n,), oldest first: instants of close and open, prices in ticks, volume in lots and
-        the quoted spread in ticks (below 0, or None, when unknown).
+        """From int64 columns (n,), oldest first: instants of close and open, prices in ticks, volume in lots
+        and the quoted spread in ticks (below 0, or None, when unknown).
 
         ``days_per_year``: of the instrument's calendar, which annualises; below 365 for one that sleeps at
         weekends. Arrays are copied unless they are contiguous and read-only. ValueError: instants that do not
         rise, lengths that differ.
         """
-        unknown = np.full(at.shape, -1, np.int64)
-        columns = (
-            at,
-            start,
-            open,
-            high,
-            low,
-            close,
-            *(unknown if each is None else each for each in (volume, spread)),
-        )
+        empty = np.empty(0, np.int64)
+        rest = [empty if each is None else each for each in (volume, spread)]
+        columns = (at, start, open, high, low, close, *rest)
         return cls(_native.Tape([_kept(each) for each in columns], days_per_year, interval_ns))
 
     @classmethod
@@ -129,9 +123,9 @@ class Tape:
 class Settings:
     """What the runs of a sweep share.
 
-    ``share`` of equity or ``quantity`` in base units: exactly one of them says what a full stance holds. ``stop``,
-    ``target``: distances in ticks from each bar's close, int64 (n,), 0 for none; with them a run goes bar by bar.
-    ``slippage``: times the instrument's own. ValueError for sizes that make no sense.
+    ``share`` of equity or ``quantity`` in base units: exactly one says what a full stance holds. ``stop``,
+    ``target``: distances in ticks from each bar's close, int64 (n,), 0 for none; with them a run goes bar by
+    bar. ``slippage``: times the instrument's own. ValueError for sizes that make no sense.
     """
 
     instrument: Instrument
@@ -146,24 +140,26 @@ class Settings:
     def __post_init__(self) -> None:
         if (self.share is None) == (self.quantity is None):
             raise ValueError("a size is a share of equity or a quantity: give one of them")
-        size = self.share if self.quantity is None else self.quantity
-        if size is None or not size.is_finite() or size <= 0:
-            raise ValueError(f"a size must be above zero, not {size}")
+        if not self.size.is_finite() or self.size <= 0:
+            raise ValueError(f"a size must be above zero, not {self.size}")
+
+    @property
+    def size(self) -> Decimal:
+        """What a full stance holds: a share of equity, or lots, not rounded yet."""
+        return self.share if self.share is not None else (self.quantity or Decimal(0)) / self.instrument.lot
 
     @cached_property
     def core(self) -> _native.RunSettings:
         """The same, as the native side reads it."""
-        size = self.share if self.quantity is None else self.quantity / self.instrument.lot
-        assert size is not None
         return _native.RunSettings(
             terms_of(self.instrument, self.slippage), self.latency_ns, self.cash_e8, self.share is not None,
-            size.as_integer_ratio(), None if self.stop is None else _kept(self.stop),
+            self.size.as_integer_ratio(), None if self.stop is None else _kept(self.stop),
             None if self.target is None else _kept(self.target),
         )  # fmt: skip
 
 
 class Result:
-    """One finished run. Fills, trades and the curve are made when they are first asked for, by running again."""
+    """One finished run. Fills, trades and curve are made when they are first asked for, by running again."""
 
     def __init__(self, core: _native.Run, tape: Tape, settings: Settings) -> None:
         self._core, self._tape, self._settings = core, tape, settings
@@ -224,26 +220,27 @@ class Sweep:
         return self._core.wait()
 
 
-def run(tape: Tape, stances: NDArray[np.float64] | NDArray[np.int8] | ChangeSource, settings: Settings, *,
-        number: int = 0, stepped: bool = False) -> Result:  # fmt: skip
+def run(
+    tape: Tape, stances: Stances | ChangeSource, settings: Settings, *, number: int = 0, stepped: bool = False
+) -> Result:
     """One run; without the GIL.
 
-    ``stances``: float64 (n,) or int8 (n,), or a source, of which ``number`` is run. ``stepped``: bar by bar through
-    the exchange, the second witness. ValueError for stances outside [-1, 1]; OverflowError as the exchange.
+    ``stances``: float64 (n,) or int8 (n,), or a source, of which ``number`` is run. ``stepped``: bar by bar
+    through the exchange, the second witness. ValueError for stances outside [-1, 1]; OverflowError as the
+    exchange.
     """
     source = stances if isinstance(stances, ChangeSource) else source_of(stances[None, :])
     return Result(_native.run_lane(tape.core, source, number, settings.core, stepped), tape, settings)
 
 
-def sweep(tape: Tape, source: ChangeSource | NDArray[np.float64] | NDArray[np.int8], settings: Settings, *,
-          threads: int) -> Floats:  # fmt: skip
+def sweep(tape: Tape, stances: Stances | ChangeSource, settings: Settings, *, threads: int) -> Floats:
     """All runs of a source, or of a matrix of stances (k, n): float64 (k, len(STATISTICS)). See `Sweep`."""
-    made = source if isinstance(source, ChangeSource) else source_of(source)
-    return Sweep(tape, made, settings, threads=threads).wait()
+    source = stances if isinstance(stances, ChangeSource) else source_of(stances)
+    return Sweep(tape, source, settings, threads=threads).wait()
 
 
-def source_of(stances: NDArray[np.float64] | NDArray[np.int8]) -> ChangeSource:
-    """Stances as a source, one strategy a row: int8 of -1, 0, 1, or float64 in [-1, 1] with NaN for no change.
+def source_of(stances: Stances) -> ChangeSource:
+    """Stances as a source, a strategy a row: int8 of -1, 0, 1, or float64 in [-1, 1] with NaN for no change.
 
     The matrix is read in place and must not be written to while it runs. TypeError for other numbers.
     """
@@ -257,6 +254,32 @@ def source_of(stances: NDArray[np.float64] | NDArray[np.int8]) -> ChangeSource:
 def changes_source(lists: Sequence[NDArray[np.int32]], bars: int) -> ChangeSource:
     """Changes found before, int32 (m, 2) a strategy: the bar at whose close, and the stance in 1e-6."""
     return _native.ChangeLists([np.ascontiguousarray(each, np.int32) for each in lists], bars)
+
+
+def summarise(
+    at: Ints,
+    equity: Ints,
+    trades: Ints,
+    *,
+    cash_e8: int,
+    days_per_year: float,
+    interval_ns: int,
+    fees_e8: int = 0,
+    financing_e8: int = 0,
+    traded_e8: int = 0,
+    better_e8: int = 0,
+    worse_e8: int = 0,
+    exposed: int = 0,
+    fills: int = 0,
+    refused: int = 0,
+) -> dict[str, float | int | None]:
+    """The same figures for any run: equity int64 (n,) after each of the instants, trades as `Traded` rows.
+
+    ``traded_e8``: worth of all fills; ``better_e8``, ``worse_e8``: what the fills' own bounds would have
+    added to the result; ``exposed``: instants at which something was held.
+    """
+    sums = [cash_e8, fees_e8, financing_e8, traded_e8, better_e8, worse_e8, exposed, fills, refused]
+    return named(_native.summarise(at, equity, trades, sums, days_per_year, interval_ns)[0])
 
 
 def named(row: Floats) -> dict[str, float | int | None]:
