@@ -278,8 +278,11 @@ def summarise(
     ``traded_e8``: worth of all fills; ``better_e8``, ``worse_e8``: what the fills' own bounds would have
     added to the result; ``exposed``: instants at which something was held.
     """
-    sums = [cash_e8, fees_e8, financing_e8, traded_e8, better_e8, worse_e8, exposed, fills, refused]
-    return named(_native.summarise(at, equity, trades, sums, days_per_year, interval_ns)[0])
+    sums = [
+        float(each)
+        for each in (fees_e8, financing_e8, traded_e8, better_e8, worse_e8, exposed, fills, refused)
+    ]
+    return named(_native.summarise(at, equity, trades, cash_e8, sums, days_per_year, interval_ns)[0])
 
 
 def named(row: Floats) -> dict[str, float | int | None]:

@@ -136,26 +136,27 @@ Matrix<double> wait(Sweep& sweep) {
   return matrix_of<double>(std::move(results));
 }
 
-// Any run's figures. `sums`: the whole numbers of Totals in the order of backtest.py's summarise.
+// Any run's figures. `sums`: those of Totals in the order of backtest.py's summarise; they end as doubles anyway.
 Matrix<double> summary(const Column& at, const Column& equity_e8,
                        const nb::ndarray<const std::int64_t, nb::shape<-1, 13>, nb::c_contig, nb::device::cpu>& trades,
-                       const std::vector<std::int64_t>& sums, double days_per_year, Instant interval_ns) {
-  if (sums.size() != 9 || at.shape(0) != equity_e8.shape(0)) {
-    throw std::invalid_argument("instants and equity differ in length, or the nine sums are not nine");
+                       std::int64_t cash_e8, const std::vector<double>& sums, double days_per_year,
+                       Instant interval_ns) {
+  if (sums.size() != 8 || at.shape(0) != equity_e8.shape(0)) {
+    throw std::invalid_argument("instants and equity differ in length, or the sums are not eight");
   }
   Tally tally;
   const auto* rows = reinterpret_cast<const Trade*>(trades.data());
   for (std::size_t i = 0; i < trades.shape(0); ++i) tally.add(rows[i]);
   Totals totals;
-  totals.start_e8 = sums[0];
-  totals.fees_e8 = sums[1];
-  totals.financing_e8 = sums[2];
-  totals.traded_e8 = sums[3];
-  totals.better_e8 = sums[4];
-  totals.worse_e8 = sums[5];
-  totals.exposed = sums[6];
-  totals.fills = sums[7];
-  totals.refused = sums[8];
+  totals.start_e8 = cash_e8;
+  totals.fees_e8 = static_cast<exchange::Wide>(sums[0]);
+  totals.financing_e8 = static_cast<exchange::Wide>(sums[1]);
+  totals.traded_e8 = static_cast<exchange::Wide>(sums[2]);
+  totals.better_e8 = static_cast<exchange::Wide>(sums[3]);
+  totals.worse_e8 = static_cast<exchange::Wide>(sums[4]);
+  totals.exposed = static_cast<std::int64_t>(sums[5]);
+  totals.fills = static_cast<std::int64_t>(sums[6]);
+  totals.refused = static_cast<std::int64_t>(sums[7]);
   const Calendar calendar{days_per_year, interval_ns};
   return matrix_of<double>(
       std::vector<Statistics>{summarise(span(at), span(equity_e8), tally, totals, calendar)});
@@ -217,7 +218,7 @@ void bind_lane(nb::module_& m) {
       .def("equity", &equity_of, "tape"_a, "settings"_a, "int64 (n,): equity at every close, 1e-8.");
   m.def("run_lane", &run_one, "tape"_a, "source"_a, "number"_a, "settings"_a, "stepped"_a = false,
         "One strategy of a source; without the GIL.");
-  m.def("summarise", &summary, "at"_a, "equity_e8"_a, "trades"_a, "sums"_a, "days_per_year"_a, "interval_ns"_a,
+  m.def("summarise", &summary, "at"_a, "equity_e8"_a, "trades"_a, "cash_e8"_a, "sums"_a, "days_per_year"_a, "interval_ns"_a,
         "float64 (1, k): the figures of any run.");
   m.def("statistic_names", [] {
     return std::vector<std::string>(statistic_names.begin(), statistic_names.end());
