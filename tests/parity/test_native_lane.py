@@ -19,6 +19,7 @@ from quorate.core.instrument import CALENDARS, Instrument
 from quorate.native.backtest import Filled, Result, Settings, Tape, Traded, run
 from quorate.native.exchange import ROLES, Exchange, Kind, Market, Rows, Told
 from tests.exchange import CRYPTO, FUTURE, PLAIN, SMALL, START
+from tests.support import DATA, needs_data
 
 ENDS = {Kind.FILL, Kind.REJECTED, Kind.CANCELLED, Kind.EXPIRED}
 ROLE = {code: name for name, code in ROLES.items()}
@@ -383,3 +384,33 @@ def test_cash_that_is_off_by_one_is_caught() -> None:
         return given.tape(), replace(given.settings, cash_e8=given.settings.cash_e8 + 1)
 
     caught(spoil)
+
+
+# ---- real bars -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.data
+@needs_data
+@pytest.mark.parametrize("latency", [0, 400_000_000])
+def test_on_real_bars_the_lane_equals_the_exchange(latency: int) -> None:
+    """Average crosses over years of real five-minute bars: figures and the whole curve by both ways."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow reads the real bars")
+    assert DATA is not None
+    table = parquet.read_table(DATA / "crypto" / "spot_5m" / "BTCUSDT.parquet").slice(0, 60_000)
+    start = table.column("ts").cast("int64").to_numpy()
+    prices = [
+        np.round(table.column(name).to_numpy() * 100).astype(np.int64)
+        for name in ("open", "high", "low", "close")
+    ]
+    volume = np.round(table.column("volume").to_numpy() * 100_000).astype(np.int64)
+    interval = 5 * MINUTE
+    tape = Tape.of(start + interval, start, *prices, volume, days_per_year=365, interval_ns=interval)
+    sums = np.concatenate([[0], np.cumsum(prices[3])])
+    above = np.sign((sums[30:] - sums[20:-10]) * 3 - (sums[30:] - sums[:-30])).astype(np.float64)
+    stances = np.concatenate([np.full(29, math.nan), above])
+    terms = Settings(CRYPTO, 10**14, share=Decimal("0.9"), latency_ns=latency)
+    fast, slow = (run(tape, stances, terms, stepped=way) for way in (False, True))
+    assert np.array_equal(fast.fills, slow.fills) and len(fast.fills) > 1_000
+    assert np.array_equal(fast.equity(), slow.equity()) and not fast.stepped
+    for name, value in slow.statistics.items():
+        assert fast.statistics[name] == (pytest.approx(value) if name == "turnover" else value), name

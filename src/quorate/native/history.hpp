@@ -49,14 +49,17 @@ class Tape {
   std::int32_t thawed(std::int32_t bar) const;
   // Least, greatest and sum of the closes of the bars [first, last), at least one.
   Range closes(std::int32_t first, std::int32_t last) const;
-  // Asks the memory for what an order sent at this bar's close will need.
-  void expect(std::int32_t bar) const {
+  // Asks the memory for what an order sent at this bar's close will need, with the bar's extremes or without.
+  void expect(std::int32_t bar, bool extremes) const {
 #ifdef __GNUC__
     const auto i = static_cast<std::size_t>(bar);
     __builtin_prefetch(columns_.at.data() + i);
     __builtin_prefetch(columns_.start.data() + i + 1);
     __builtin_prefetch(columns_.open.data() + i + 1);
     __builtin_prefetch(close_.data() + i);
+    if (!extremes) return;
+    __builtin_prefetch(columns_.high.data() + i + 1);
+    __builtin_prefetch(columns_.low.data() + i + 1);
 #endif
   }
   // The bars that open a UTC day, the first bar apart.

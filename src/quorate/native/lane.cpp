@@ -89,6 +89,7 @@ class Lane {
                                             : taken + commission_.up(lots * terms_.commission.numerator);
   }
 
+  Lots target_of(std::int32_t stance_e6, Ticks close) const;
   void advance(std::int32_t end);
   void stretch(std::int32_t end);
   void stand(std::int32_t end);
@@ -113,6 +114,7 @@ class Lane {
   bool financed_;
   Lots lots_max_;  // the most whose worth, fee and margin stay in their room
   std::int64_t price_max_;
+  Lots lots_full_ = 0;  // of a full stance, where it is a number of lots
 
   std::int32_t next_ = 0;  // bars before are accounted for
   std::int64_t cash_e8_;
@@ -144,6 +146,7 @@ Lane::Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record*
   days_.clear();
   scratch.stepped = false;
   totals_.start_e8 = settings.cash_e8;
+  if (settings.size.of == Size::Of::lots) lots_full_ = wanted(settings.size, full_e6, 0, 0);
   within(settings.cash_e8);
 }
 
@@ -228,13 +231,16 @@ std::int32_t Lane::arrives(Instant arrival, std::int32_t bar) const {
 Outcome Lane::price(std::int32_t bar, Instant arrival, std::int64_t sign, Instant& filled_at) const {
   const Instant start = tape_.start(bar);
   const Instant lasted = std::max<Instant>(tape_.at(bar) - start, 1);
-  if (!coarse_ || arrival > start + (settings_.latency_ns < lasted ? settings_.latency_ns : 0)) {
-    return met(bar, arrival, sign, filled_at);
-  }
+  const bool prompt = coarse_ && arrival <= start + (settings_.latency_ns < lasted ? settings_.latency_ns : 0);
   filled_at = std::max(start, arrival);
-  if (!free_) return at_open(bar, sign);
-  const Ticks open = tape_.open(bar);
-  return {open, open, open, false};
+  if (prompt && free_) {
+    const Ticks open = tape_.open(bar);
+    return {open, open, open, false};
+  }
+  const Outcome taken = prompt ? at_open(bar, sign) : met(bar, arrival, sign, filled_at);
+  const auto [least, most] = std::minmax({taken.price, taken.best, taken.worst});
+  if (least < -price_max_ || most > price_max_) throw Beyond{};
+  return taken;
 }
 
 // The same as exchange::meet for an order at the open, where everything fits 64 bits.
@@ -283,7 +289,9 @@ Outcome Lane::met(std::int32_t bar, Instant arrival, std::int64_t sign, Instant&
 // Whether equity after the trade covers the initial margin of all that would be held.
 bool Lane::affords(std::int64_t price, Lots signed_lots, std::int64_t fee_e8) const {
   const std::int64_t after = std::abs(worth(price, lots_ + signed_lots));
-  return margin_.up(after * terms_.margin.numerator) <= cash_e8_ - fee_e8 + worth(price, lots_);
+  const std::int64_t needed = margin_.by() == 1 ? after * terms_.margin.numerator
+                                                : margin_.up(after * terms_.margin.numerator);
+  return needed <= cash_e8_ - fee_e8 + worth(price, lots_);
 }
 
 void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role) {
@@ -292,22 +300,24 @@ void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role)
   if (lots > lots_max_ || after > lots_max_ || after < -lots_max_) throw Beyond{};
   Instant filled_at = 0;
   const Outcome met = price(bar, arrival, sign, filled_at);
-  const auto [least, most] = std::minmax({met.price, met.best, met.worst});
-  if (least < -price_max_ || most > price_max_) throw Beyond{};
   const std::int64_t paid = worth(met.price, signed_lots);
   const std::int64_t owed = fee(paid, lots);
   if (role == Role::entry && !affords(met.price, signed_lots, owed)) {
     ++totals_.refused;
     return;
   }
-  cash_e8_ = within(Wide{cash_e8_} - paid - owed);
+  cash_e8_ -= paid + owed;  // three numbers with room to spare
+  if (cash_e8_ > room || cash_e8_ < -room) throw Beyond{};
   lots_ = after;
-  const std::int64_t better = met.best == met.price ? 0 : paid - worth(met.best, signed_lots);
-  const std::int64_t worse = met.worst == met.price ? 0 : paid - worth(met.worst, signed_lots);
+  std::int64_t better = 0, worse = 0;
+  if (met.best != met.worst) {
+    better = paid - worth(met.best, signed_lots);
+    worse = paid - worth(met.worst, signed_lots);
+    totals_.better_e8 += better;
+    totals_.worse_e8 += worse;
+  }
   totals_.fees_e8 += owed;
   totals_.traded_e8 += paid * sign;
-  totals_.better_e8 += better;
-  totals_.worse_e8 += worse;
   ++totals_.fills;
   const Fill fill{.bar = bar, .at = tape_.at(bar), .side = static_cast<Side>(sign), .role = role, .lots = lots,
                   .price = met.price, .fee_e8 = owed, .filled_at = filled_at, .best = met.best,
@@ -316,18 +326,26 @@ void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role)
   if (record_ != nullptr) record_->fills.push_back(fill);
 }
 
+Lots Lane::target_of(std::int32_t stance_e6, Ticks close) const {
+  if (settings_.size.of == Size::Of::lots) {
+    if (stance_e6 == full_e6) return lots_full_;
+    if (stance_e6 == -full_e6) return -lots_full_;
+  }
+  return wanted(settings_.size, stance_e6, equity(close), worth(close, 1));
+}
+
 Statistics Lane::run(std::span<const Change> changes) {
   std::int32_t stance = 0, met = -1;  // acted on; the bar of the last fill
   if (record_ != nullptr) record_->fills.reserve(2 * changes.size());
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (i + ahead < changes.size()) tape_.expect(changes[i + ahead].bar);
+    if (i + ahead < changes.size()) tape_.expect(changes[i + ahead].bar, !free_);
     while (i + 1 < changes.size() && changes[i + 1].bar <= met) ++i;
     if (changes[i].stance_e6 == stance) continue;
     stance = changes[i].stance_e6;
     const std::int32_t bar = std::max(changes[i].bar, met);
     advance(bar + 1);
     const Ticks close = tape_.close(bar);
-    const Lots target = wanted(settings_.size, stance, equity(close), worth(close, 1));
+    const Lots target = target_of(stance, close);
     const bool turns = (target < 0) != (lots_ < 0);
     const Lots kept = turns || lots_ == 0 ? 0 : (lots_ < 0 ? std::max(lots_, target) : std::min(lots_, target));
     if (kept == lots_ && target == kept) continue;

@@ -1,6 +1,7 @@
 // What a run was worth and what it risked: whole numbers of the books in, the figures people ask for out.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -141,6 +142,58 @@ class TradeLog {
   std::int64_t flow_e8_ = 0;  // received less paid in the open trade
   Tally tally_;
 };
+
+// Hot, so inline: a fast run spends much of its time here.
+inline void Tally::add(const Trade& trade) {
+  const std::int64_t pnl = trade.pnl_e8;
+  best_e8 = trades == 0 ? pnl : std::max(best_e8, pnl);
+  worst_e8 = trades == 0 ? pnl : std::min(worst_e8, pnl);
+  ++trades;
+  longs += trade.side == Side::buy;
+  wins += pnl > 0;
+  losses += pnl < 0;
+  won_e8 += pnl > 0 ? pnl : 0;
+  lost_e8 += pnl < 0 ? pnl : 0;
+  streak_ = pnl < 0 ? streak_ + 1 : 0;
+  losing_streak = std::max(losing_streak, streak_);
+  const Instant lasted = trade.closed_at - trade.opened_at;
+  lasted_ns += lasted;
+  lasted_max_ns = std::max(lasted_max_ns, lasted);
+  const double away = static_cast<double>(pnl) - mean_;
+  mean_ += away / static_cast<double>(trades);
+  squares_ += away * (static_cast<double>(pnl) - mean_);
+}
+
+inline void TradeLog::on(const Fill& fill, std::int64_t paid_e8, std::int64_t better_e8, std::int64_t worse_e8) {
+  const Lots signed_lots = fill.lots * fill.sign();
+  if (lots_ == 0) {
+    open_ = {.entry_bar = fill.bar, .exit_bar = 0, .opened_at = fill.filled_at, .closed_at = 0,
+             .side = fill.side, .lots = 0, .entry_e8 = 0, .exit_e8 = 0, .fees_e8 = 0, .pnl_e8 = 0,
+             .best_e8 = 0, .worst_e8 = 0, .exit_role = Role::exit};
+    flow_e8_ = 0;
+  }
+  const std::int64_t worth = paid_e8 < 0 ? -paid_e8 : paid_e8;
+  if (fill.side == open_.side) {
+    open_.lots += fill.lots;
+    open_.entry_e8 += worth;
+  } else {
+    open_.exit_e8 += worth;
+  }
+  lots_ += signed_lots;
+  flow_e8_ -= paid_e8;
+  open_.fees_e8 += fill.fee_e8;
+  open_.best_e8 += better_e8;
+  open_.worst_e8 += worse_e8;
+  if (lots_ != 0) return;
+  open_.exit_bar = fill.bar;
+  open_.closed_at = fill.at;
+  open_.exit_role = fill.role;
+  open_.pnl_e8 = flow_e8_ - open_.fees_e8;
+  open_.best_e8 += open_.pnl_e8;
+  open_.worst_e8 += open_.pnl_e8;
+  tally_.add(open_);
+  if (kept_ != nullptr) kept_->push_back(open_);
+}
 
 // What a run's books add up to. `traded_e8`: worth of all fills. `better_e8`, `worse_e8`: what the fills' own
 // bounds would have added. `equity_sum`: over all bars, 1e-8. `exposed`: bars that closed with a position.
