@@ -416,7 +416,8 @@ Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wi
   if (size.of == Size::Of::equity) {
     if (equity_e8 <= 0 || lot_worth_e8 <= 0) return 0;
     whole *= equity_e8;
-    if (__builtin_mul_overflow(part, lot_worth_e8, &part)) return 0;  // more than all equity there can be
+    if (lot_worth_e8 > exchange::int64_max && lot_worth_e8 > (Wide{1} << 126) / part) return 0;  // beyond all equity
+    part *= lot_worth_e8;
     guess *= static_cast<double>(equity_e8) / static_cast<double>(lot_worth_e8);
   }
   if (guess < 9e15) {

@@ -105,7 +105,7 @@ std::vector<DayEnd> day_ends(std::span<const Instant> at, const Calendar& calend
 }
 
 void Underwater::recover(Instant at) {
-  const double fall = (static_cast<double>(peak_ - trough_)) / static_cast<double>(peak_);
+  const double fall = static_cast<double>(Wide{peak_} - trough_) / static_cast<double>(peak_);
   fall_ = std::max(fall_, fall);
   longest_ = std::max(longest_, at - top_at_);
 }

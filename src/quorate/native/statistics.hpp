@@ -143,6 +143,11 @@ class TradeLog {
   Tally tally_;
 };
 
+// Adds to a sum; throws Overflow when it needs more than 63 bits.
+inline void gather(std::int64_t& sum, std::int64_t more) {
+  if (__builtin_add_overflow(sum, more, &sum)) throw exchange::Overflow("a trade's sums need more than 63 bits");
+}
+
 // Hot, so inline: a fast run spends much of its time here.
 inline void Tally::add(const Trade& trade) {
   const std::int64_t pnl = trade.pnl_e8;
@@ -174,23 +179,24 @@ inline void TradeLog::on(const Fill& fill, std::int64_t paid_e8, std::int64_t be
   }
   const std::int64_t worth = paid_e8 < 0 ? -paid_e8 : paid_e8;
   if (fill.side == open_.side) {
-    open_.lots += fill.lots;
-    open_.entry_e8 += worth;
+    gather(open_.lots, fill.lots);
+    gather(open_.entry_e8, worth);
   } else {
-    open_.exit_e8 += worth;
+    gather(open_.exit_e8, worth);
   }
   lots_ += signed_lots;
-  flow_e8_ -= paid_e8;
-  open_.fees_e8 += fill.fee_e8;
-  open_.best_e8 += better_e8;
-  open_.worst_e8 += worse_e8;
+  gather(flow_e8_, -paid_e8);
+  gather(open_.fees_e8, fill.fee_e8);
+  gather(open_.best_e8, better_e8);
+  gather(open_.worst_e8, worse_e8);
   if (lots_ != 0) return;
   open_.exit_bar = fill.bar;
   open_.closed_at = fill.at;
   open_.exit_role = fill.role;
-  open_.pnl_e8 = flow_e8_ - open_.fees_e8;
-  open_.best_e8 += open_.pnl_e8;
-  open_.worst_e8 += open_.pnl_e8;
+  open_.pnl_e8 = flow_e8_;
+  gather(open_.pnl_e8, -open_.fees_e8);
+  gather(open_.best_e8, open_.pnl_e8);
+  gather(open_.worst_e8, open_.pnl_e8);
   tally_.add(open_);
   if (kept_ != nullptr) kept_->push_back(open_);
 }
