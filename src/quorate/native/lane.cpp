@@ -2,8 +2,6 @@
 #include "lane.hpp"
 
 #include <algorithm>
-#include <stdexcept>
-#include <string>
 
 #include "exchange.hpp"
 
@@ -15,9 +13,7 @@ using exchange::Outcome;
 using exchange::Path;
 using exchange::Terms;
 
-constexpr std::int64_t full_e6 = 1'000'000;
 constexpr std::size_t ahead = 8;  // changes for which the memory is asked beforehand
-constexpr std::int64_t room = std::int64_t{1} << 61;  // sums of two such numbers and more fit 63 bits
 
 struct Beyond {};  // a number left the room in which the shortcuts are exact
 
@@ -129,9 +125,11 @@ class Lane {
 
 Lane::Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record)
     : tape_(tape), settings_(settings), terms_(settings.terms), worth_(settings.terms.worth),
-      friction_(settings.terms), half_(share_of(friction_).half), slip_(share_of(friction_).slip), taker_(terms_.taker.denominator), commission_(terms_.commission.denominator),
+      friction_(settings.terms), half_(share_of(friction_).half), slip_(share_of(friction_).slip),
+      taker_(terms_.taker.denominator), commission_(terms_.commission.denominator),
       margin_(terms_.margin.denominator), fine_(share_of(friction_).fine), cash_e8_(settings.cash_e8),
-      water_(settings.cash_e8, tape.at(0) - tape.calendar().interval_ns), days_(scratch.days), record_(record), log_(nullptr) {
+      water_(settings.cash_e8, tape.at(0) - tape.calendar().interval_ns), days_(scratch.days),
+      record_(record), log_(nullptr) {
   free_ = !tape.is_quoted() && terms_.half_spread.numerator == 0 && terms_.slippage.numerator == 0 &&
           settings.latency_ns == 0;
   financed_ = terms_.pays != exchange::Financing::nobody && terms_.financing.numerator != 0;
@@ -371,123 +369,16 @@ Statistics Lane::run(std::span<const Change> changes) {
   return conclude(totals_, water_, log_.tally(), days_, tape_.calendar());
 }
 
-void check_ratio(const char* what, const exchange::Ratio& ratio) {
-  constexpr std::int64_t most = std::int64_t{1} << 40;
-  if (ratio.numerator >= 0 && ratio.numerator < most && ratio.denominator > 0 && ratio.denominator < most) return;
-  throw std::invalid_argument(std::string(what) + " must not be " + std::to_string(ratio.numerator) + "/" +
-                              std::to_string(ratio.denominator));
-}
-
-void check(const Tape& tape, std::span<const Change> changes, const Settings& settings) {
-  const auto bars = static_cast<std::size_t>(tape.size());
-  const exchange::Exchange venue({settings.terms}, settings.cash_e8, settings.latency_ns);  // checks them
-  check_ratio("a size of", settings.size.amount);
-  if (settings.cash_e8 <= 0) throw std::invalid_argument("start cash must be above zero");
-  if (!settings.target.empty() && settings.stop.empty()) {
-    throw std::invalid_argument("targets need stops: a bracket has a stop and perhaps a target");
-  }
-  for (const auto& each : {settings.stop, settings.target}) {
-    if (!each.empty() && each.size() != bars) {
-      throw std::invalid_argument("stops and targets need one distance a bar");
-    }
-  }
-  std::int32_t last = -1;
-  for (const Change& change : changes) {
-    if (change.bar <= last || change.bar >= tape.size() || change.stance_e6 > full_e6 ||
-        change.stance_e6 < -full_e6) {
-      throw std::invalid_argument("a change of stance to " + std::to_string(change.stance_e6) + "e-6 at bar " +
-                                  std::to_string(change.bar) + " after bar " + std::to_string(last) +
-                                  " makes no sense");
-    }
-    last = change.bar;
-  }
-}
-
 }  // namespace
 
-Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wide lot_worth_e8) {
-  if (stance_e6 == 0) return 0;
-  const std::int64_t sign = stance_e6 < 0 ? -1 : 1;
-  Wide whole = Wide{sign * stance_e6} * size.amount.numerator;
-  Wide part = Wide{full_e6} * size.amount.denominator;
-  // Nearly always exact at once, and cheaper than a division in 128 bits.
-  double guess = static_cast<double>(sign * stance_e6) * static_cast<double>(size.amount.numerator) /
-                 (1e6 * static_cast<double>(size.amount.denominator));
-  if (size.of == Size::Of::equity) {
-    if (equity_e8 <= 0 || lot_worth_e8 <= 0) return 0;
-    whole *= equity_e8;
-    if (lot_worth_e8 > exchange::int64_max && lot_worth_e8 > (Wide{1} << 126) / part) return 0;  // beyond all equity
-    part *= lot_worth_e8;
-    guess *= static_cast<double>(equity_e8) / static_cast<double>(lot_worth_e8);
-  }
-  if (guess < 9e15) {
-    const auto lots = static_cast<std::int64_t>(guess);
-    const Wide rest = whole - part * lots;
-    if (rest >= 0 && rest < part) return sign * lots;
-  }
-  return sign * exchange::narrow(whole / part, "lots");
-}
-
-void equity(const Tape& tape, const Settings& settings, const Record& record, std::span<std::int64_t> out) {
-  const Terms& terms = settings.terms;
-  Wide cash = settings.cash_e8;
-  Lots lots = 0;
-  auto fill = record.fills.begin();
-  auto charge = record.charges.begin();
-  const auto next = [&] {  // the bar from which cash or lots differ
-    std::int64_t bar = tape.size();
-    if (fill != record.fills.end()) bar = fill->bar;
-    return charge != record.charges.end() ? std::min(bar, charge->bar) : bar;
-  };
-  for (std::int64_t bar = 0; bar < tape.size();) {
-    for (; charge != record.charges.end() && charge->bar == bar; ++charge) cash -= charge->paid_e8;
-    for (; fill != record.fills.end() && fill->bar == bar; ++fill) {
-      cash -= terms.worth_e8(fill->price, fill->lots * fill->sign()) + fill->fee_e8;
-      lots += fill->lots * fill->sign();
-    }
-    const std::int64_t end = next();
-    const Wide each = Wide{lots} * terms.worth.numerator, most = each * tape.price_max();
-    if (tape.is_narrow() && terms.worth.denominator == 1 && most <= room && -most <= room && cash <= room &&
-        -cash <= room) {
-      const auto held = static_cast<std::int64_t>(each), paid = static_cast<std::int64_t>(cash);
-      for (; bar < end; ++bar) {
-        out[static_cast<std::size_t>(bar)] = paid + held * tape.close(static_cast<std::int32_t>(bar));
-      }
-    }
-    for (; bar < end; ++bar) {
-      const auto i = static_cast<std::size_t>(bar);
-      out[i] = exchange::narrow(cash + (lots == 0 ? 0 : terms.worth_e8(tape.columns().close[i], lots)), "equity");
-    }
-  }
-}
-
-std::vector<Trade> trades(const Terms& terms, const Record& record) {
-  std::vector<Trade> closed;
-  closed.reserve(record.fills.size());
-  TradeLog log(&closed);
-  for (const Fill& fill : record.fills) {
-    const Lots lots = fill.lots * fill.sign();
-    const Wide paid = terms.worth_e8(fill.price, lots);
-    const auto beside = [&](Ticks bound) {
-      return bound == fill.price ? 0 : static_cast<std::int64_t>(paid - terms.worth_e8(bound, lots));
-    };
-    log.on(fill, static_cast<std::int64_t>(paid), beside(fill.best), beside(fill.worst));
-  }
-  return closed;
-}
-
-Statistics run(const Tape& tape, std::span<const Change> changes, const Settings& settings, Scratch& scratch,
-               Record* record, bool stepped) {
-  check(tape, changes, settings);
-  if (!stepped && tape.is_narrow() && settings.stop.empty()) {
-    try {
-      return Lane(tape, settings, scratch, record).run(changes);
-    } catch (const Beyond&) {
-    } catch (const exchange::Overflow&) {
-    }  // the exchange says what is right, and where it ends
-    if (record != nullptr) *record = {};
-  }
-  return run_stepped(tape, changes, settings, scratch, record);
+std::optional<Statistics> run_fast(const Tape& tape, std::span<const Change> changes, const Settings& settings,
+                                   Scratch& scratch, Record* record) {
+  try {
+    return Lane(tape, settings, scratch, record).run(changes);
+  } catch (const Beyond&) {
+  } catch (const exchange::Overflow&) {
+  }  // the exchange says what is right, and where it ends
+  return std::nullopt;
 }
 
 }  // namespace quorate::lane

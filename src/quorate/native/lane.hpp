@@ -66,6 +66,13 @@ std::vector<Trade> trades(const exchange::Terms& terms, const Record& record);
 // Signed lots that a stance means at a close. None under one lot, without equity, or at a worthless price.
 Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wide lot_worth_e8);
 
+inline constexpr std::int32_t full_e6 = 1'000'000;  // a full stance
+inline constexpr std::int64_t room = std::int64_t{1} << 61;  // sums of two such numbers and more fit 63 bits
+
+// The run by shortcuts, on a narrow tape without stops; none when a number left the room they are exact in.
+std::optional<Statistics> run_fast(const Tape& tape, std::span<const Change> changes, const Settings& settings,
+                                   Scratch& scratch, Record* record);
+
 // The run bar by bar through the exchange.
 Statistics run_stepped(const Tape& tape, std::span<const Change> changes, const Settings& settings,
                        Scratch& scratch, Record* record);
