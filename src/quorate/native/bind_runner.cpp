@@ -21,6 +21,7 @@ using Rows = nb::ndarray<const std::int64_t, nb::shape<-1, 10>, nb::c_contig, nb
 using Ints = nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>>;
 using Table = nb::ndarray<nb::numpy, std::int64_t, nb::ndim<2>>;
 using View = nb::ndarray<nb::numpy, const double, nb::ndim<1>>;
+using Instants = nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<1>>;
 using Stances = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Prices = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -30,8 +31,9 @@ struct LookAhead : std::runtime_error {
 
 // A closed bar as the strategy's code reads it: a copy, so that one kept aside stays what it was.
 struct Now {
-  std::int64_t instrument, interval_ns, number;
-  Candle candle;
+  nb::object instrument;  // its id
+  std::int64_t interval_ns = 0, number = 0;
+  Candle candle = {};
 };
 
 // Arrays made from a copy of numbers, owned by Python.
@@ -79,17 +81,19 @@ double lag(const Line& line, std::int64_t bars) {
 // Hands what happens to Python: only to those methods that are there.
 class Hands final : public Listener {
  public:
-  Hands(nb::object on_bar, nb::object on_report, nb::object on_timer)
-      : on_bar_(std::move(on_bar)), on_report_(std::move(on_report)), on_timer_(std::move(on_timer)) {}
+  Hands(const std::vector<Terms>& terms, nb::object on_bar, nb::object on_report, nb::object on_timer)
+      : on_bar_(std::move(on_bar)), on_report_(std::move(on_report)), on_timer_(std::move(on_timer)) {
+    for (const Terms& each : terms) names_.push_back(nb::str(each.name.c_str()));
+  }
 
   void on_bar(std::size_t subscription, const Stream& stream, std::size_t number) override {
     while (bars_.size() <= subscription) bars_.emplace_back();
     nb::object& shown = bars_[subscription];
     // The same object again, unless somebody kept it: then that one is theirs, unchanged.
-    if (!shown.is_valid() || Py_REFCNT(shown.ptr()) != 1) shown = nb::cast(Now{});
+    if (!shown.is_valid() || Py_REFCNT(shown.ptr()) != 1) {
+      shown = nb::cast(Now{names_[static_cast<std::size_t>(stream.instrument())], stream.interval_ns()});
+    }
     Now& now = *nb::inst_ptr<Now>(shown);
-    now.instrument = stream.instrument();
-    now.interval_ns = stream.interval_ns();
     now.number = static_cast<std::int64_t>(number);
     now.candle = stream.candle(number);
     on_bar_(shown);
@@ -105,7 +109,7 @@ class Hands final : public Listener {
 
  private:
   nb::object on_bar_, on_report_, on_timer_;
-  std::vector<nb::object> bars_;
+  std::vector<nb::object> names_, bars_;
 };
 
 // Follows a stance a bar, with optional limits, stops and targets in ticks, where below 1 is none.
@@ -193,7 +197,7 @@ bool want(Desk& desk, std::int64_t instrument, double stance, std::optional<Tick
 
 void run(Desk& desk, nb::object on_bar, nb::object on_report, nb::object on_timer) {
   desk.start();
-  Hands hands(std::move(on_bar), std::move(on_report), std::move(on_timer));
+  Hands hands(desk.runner.exchange().terms(), std::move(on_bar), std::move(on_report), std::move(on_timer));
   desk.runner.run(hands);
 }
 
@@ -217,13 +221,15 @@ void follow(Desk& desk, Stances stances, Prices limits, Prices stops, Prices tar
 }
 
 // Views of what is filled so far. What they look into holds nothing beyond it.
-std::vector<View> view(nb::handle self, std::int64_t instrument, std::int64_t every_ns) {
+View view(nb::handle self, std::int64_t instrument, std::int64_t every_ns, std::size_t column) {
   const Stream& stream = nb::cast<Desk&>(self).runner.stream(instrument, every_ns);
-  std::vector<View> views;
-  for (std::size_t c = 0; c < Stream::columns; ++c) {
-    views.push_back(View(stream.column(static_cast<Stream::Column>(c)), {stream.size()}, self));
-  }
-  return views;
+  if (column >= Stream::columns) throw std::out_of_range("no such column");
+  return View(stream.column(static_cast<Stream::Column>(column)), {stream.size()}, self);
+}
+
+Instants instants(nb::handle self, std::int64_t instrument, std::int64_t every_ns) {
+  const Stream& stream = nb::cast<Desk&>(self).runner.stream(instrument, every_ns);
+  return Instants(stream.at(), {stream.size()}, self);
 }
 
 void bind_line(nb::module_& m) {
@@ -256,7 +262,7 @@ void bind_line(nb::module_& m) {
       .def_prop_ro("volume", [](const Now& now) { return now.candle.ohlcv.volume; }, "NaN when unknown.")
       .def_prop_ro("start", [](const Now& now) { return now.candle.start; }, "When it opened.")
       .def_prop_ro("at", [](const Now& now) { return now.candle.at; }, "When it closed.")
-      .def_ro("place", &Now::instrument, "The place of its instrument.")
+      .def_prop_ro("instrument", [](const Now& now) { return now.instrument; }, "The id of what it is of.")
       .def_ro("interval_ns", &Now::interval_ns)
       .def_ro("number", &Now::number, "Its place among the bars of its stream, from 0.");
 }
@@ -289,6 +295,7 @@ void bind_runner(nb::module_& m) {
            "target"_a = nb::none())
       .def("submit", &submit, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a, "price"_a = nb::none(),
            "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever)
+      .def("close", [](Desk& d, std::int64_t i) { return d.runner.close(i); }, "instrument"_a)
       .def("cancel", [](Desk& d, OrderId order) { return d.runner.cancel(order); }, "order"_a)
       .def("state", [](Desk& d, OrderId order) {
              const OrderState& state = d.runner.state(order);
@@ -313,12 +320,8 @@ void bind_runner(nb::module_& m) {
              const Stream& stream = d.runner.stream(i, every);
              return recent(stream.column(static_cast<Stream::Column>(column)), stream.size(), count);
            }, "instrument"_a, "every_ns"_a, "column"_a, "count"_a)
-      .def("instants", [](Desk& d, std::int64_t i, std::int64_t every) {
-             const Stream& stream = d.runner.stream(i, every);
-             return copy_of<Ints>(stream.at(), stream.size());
-           }, "instrument"_a, "every_ns"_a)
-      .def("view", [](nb::handle self, std::int64_t i, std::int64_t every) { return view(self, i, every); },
-           "instrument"_a, "every_ns"_a)
+      .def("view", &view, "instrument"_a, "every_ns"_a, "column"_a, nb::rv_policy::reference)
+      .def("instants", &instants, "instrument"_a, "every_ns"_a, nb::rv_policy::reference)
       .def_prop_ro("now", [](Desk& d) { return d.runner.now(); })
       .def_prop_ro("cash_e8", [](Desk& d) { return d.runner.exchange().ledger().cash_e8(); })
       .def_prop_ro("equity_e8", [](Desk& d) { return d.runner.exchange().ledger().equity_e8(); })

@@ -210,6 +210,21 @@ Lots Runner::withdraw(Desire& desire) {
   return racing;
 }
 
+OrderId Runner::leave(std::int64_t instrument, bool is_long, Lots lots) {
+  return submit({.at = now_, .instrument = instrument, .side = is_long ? Side::sell : Side::buy,
+                 .type = Type::market, .role = Role::exit, .lots = lots, .price = std::nullopt,
+                 .bracket = std::nullopt});
+}
+
+bool Runner::close(std::int64_t instrument) {
+  const Lots lots = held(instrument);
+  Desire& desire = desires_[place(instrument)];
+  if (!target(instrument, 0, std::nullopt, std::nullopt) && lots != 0 && !alive(desire.exit)) {
+    desire.exit = leave(instrument, lots > 0, lots > 0 ? lots : -lots);
+  }
+  return lots != 0;
+}
+
 bool Runner::target(std::int64_t instrument, std::int64_t stance_e6, std::optional<Ticks> limit,
                     std::optional<Bracket> bracket) {
   const std::size_t i = place(instrument);
@@ -227,9 +242,7 @@ bool Runner::target(std::int64_t instrument, std::int64_t stance_e6, std::option
   const Lots out = size - kept + racing;
   if (out > 0) {
     const bool is_long = held != 0 ? held > 0 : before_e6 > 0;
-    desire.exit = submit({.at = now_, .instrument = instrument, .side = is_long ? Side::sell : Side::buy,
-                          .type = Type::market, .role = Role::exit, .lots = out, .price = std::nullopt,
-                          .bracket = std::nullopt});
+    desire.exit = leave(instrument, is_long, out);
   }
   if (wanted > kept) {
     desire.entry = submit({.at = now_, .instrument = instrument,

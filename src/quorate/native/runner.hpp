@@ -73,6 +73,8 @@ class Runner {
   // Returns whether it changed.
   bool target(std::int64_t instrument, std::int64_t stance_e6, std::optional<Ticks> limit,
               std::optional<Bracket> bracket);
+  // Wants nothing of it, and sends out what is held by whatever order; whether anything is.
+  bool close(std::int64_t instrument);
   OrderId submit(Order order);
   bool cancel(OrderId id) { return exchange_.cancel(id, now_); }
 
@@ -125,6 +127,7 @@ class Runner {
   Stream& make_stream(std::int64_t instrument, std::int64_t every_ns, std::size_t bars_max);
   Lots sized(std::size_t i, std::int64_t stance_e6) const;
   bool alive(OrderId id) const;
+  OrderId leave(std::int64_t instrument, bool is_long, Lots lots);
   Lots withdraw(Desire& desire);
 
   void hear(Listener& listener);
