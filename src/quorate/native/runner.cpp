@@ -102,6 +102,7 @@ void Runner::run(Listener& listener) {
     if (!fresh_.empty()) hear(listener);
     for (std::size_t row = first; row < next; ++row) show(rows_[row]);
     tell(listener);
+    if (waiting_) decide_waiting();
     if (timer_due_ <= at) ring(at, listener);
     sample();
   }
@@ -196,18 +197,15 @@ bool Runner::alive(OrderId id) const {
   return status == Status::sent || status == Status::working;
 }
 
-// Takes back what the last stance sent and is not done. Returns the entry lots that may still fill: the
-// cancel only loses the race where a bar can close while it is on its way.
-Lots Runner::withdraw(Desire& desire) {
-  Lots racing = 0;
-  if (alive(desire.exit)) exchange_.cancel(desire.exit, now_);
-  if (alive(desire.entry)) {
-    const OrderState& entry = states_[static_cast<std::size_t>(desire.entry)];
-    if (latency_ns_ >= interval_ns_) racing = entry.lots - entry.filled;
-    exchange_.cancel(desire.entry, now_);
-  }
-  desire.entry = desire.exit = none;
-  return racing;
+// Whether what the last decision sent may still change what is held: then the next decision waits. An entry at
+// a limit may rest for ever, so it is taken back instead; no bar closes before the cancel is there, unless
+// that takes as long as a bar.
+bool Runner::settled(Desire& desire) {
+  if (alive(desire.exit)) return false;
+  if (!alive(desire.entry)) return true;
+  if (!desire.rests) return false;
+  exchange_.cancel(desire.entry, now_);
+  return latency_ns_ < interval_ns_;
 }
 
 OrderId Runner::leave(std::int64_t instrument, bool is_long, Lots lots) {
@@ -229,28 +227,46 @@ bool Runner::target(std::int64_t instrument, std::int64_t stance_e6, std::option
                     std::optional<Bracket> bracket) {
   const std::size_t i = place(instrument);
   Desire& desire = desires_[i];
-  const std::int64_t before_e6 = desire.stance_e6;
-  if (stance_e6 == before_e6) return false;
-  desire.stance_e6 = stance_e6;
-  const Lots racing = withdraw(desire);
+  if (stance_e6 == desire.wanted_e6) return false;
+  desire.wanted_e6 = stance_e6;
+  desire.limit = limit;
+  desire.bracket = bracket;
+  decide(i);
+  return true;
+}
+
+// Brings the account to the stance that is wanted, unless orders are still on their way.
+void Runner::decide(std::size_t i) {
+  Desire& desire = desires_[i];
+  desire.waits = false;
+  if (desire.wanted_e6 == desire.stance_e6) return;
+  if (!settled(desire)) {
+    desire.waits = waiting_ = true;
+    return;
+  }
+  desire.stance_e6 = desire.wanted_e6;
+  desire.entry = desire.exit = none;
+  const auto instrument = static_cast<std::int64_t>(i);
   const Lots held = exchange_.ledger().lots(i);
   const Lots size = held < 0 ? -held : held;
-  const Lots wanted = stance_e6 == 0 ? 0 : sized(i, stance_e6);
-  if (stance_e6 != 0 && wanted == 0) ++unsized_;
-  const bool stays = wanted != 0 && racing == 0 && (held > 0) == (stance_e6 > 0);
+  const Lots wanted = desire.stance_e6 == 0 ? 0 : sized(i, desire.stance_e6);
+  if (desire.stance_e6 != 0 && wanted == 0) ++unsized_;
+  const bool stays = wanted != 0 && (held > 0) == (desire.stance_e6 > 0);
   const Lots kept = stays ? std::min(wanted, size) : 0;  // the same side: only the difference trades
-  const Lots out = size - kept + racing;
-  if (out > 0) {
-    const bool is_long = held != 0 ? held > 0 : before_e6 > 0;
-    desire.exit = leave(instrument, is_long, out);
+  if (size > kept) desire.exit = leave(instrument, held > 0, size - kept);
+  if (wanted <= kept) return;
+  desire.rests = desire.limit.has_value();
+  desire.entry = submit({.at = now_, .instrument = instrument,
+                         .side = desire.stance_e6 > 0 ? Side::buy : Side::sell,
+                         .type = desire.rests ? Type::limit : Type::market, .role = Role::entry,
+                         .lots = wanted - kept, .price = desire.limit, .bracket = desire.bracket});
+}
+
+void Runner::decide_waiting() {
+  waiting_ = false;
+  for (std::size_t i = 0; i < desires_.size(); ++i) {
+    if (desires_[i].waits) decide(i);
   }
-  if (wanted > kept) {
-    desire.entry = submit({.at = now_, .instrument = instrument,
-                           .side = stance_e6 > 0 ? Side::buy : Side::sell,
-                           .type = limit ? Type::limit : Type::market, .role = Role::entry,
-                           .lots = wanted - kept, .price = limit, .bracket = bracket});
-  }
-  return true;
 }
 
 // ---- the books -----------------------------------------------------------------------------------------

@@ -69,8 +69,9 @@ class Runner {
   void run(Listener& listener);
 
   // ---- verbs, of the instant now ----
-  // Wants `stance_e6` of the run's size. A change of stance sends orders; the same stance again does nothing.
-  // Returns whether it changed.
+  // Wants `stance_e6` of the run's size, and returns whether that is a change. The account is brought there by
+  // market orders (an exit first, then an entry, which may have a limit and a bracket), sized from equity at
+  // this close and not again. While orders are on their way decisions wait; then only the newest counts.
   bool target(std::int64_t instrument, std::int64_t stance_e6, std::optional<Ticks> limit,
               std::optional<Bracket> bracket);
   // Wants nothing of it, and sends out what is held by whatever order; whether anything is.
@@ -85,7 +86,7 @@ class Runner {
   const Trade& open_trade(std::int64_t instrument) const { return open_[place(instrument)]; }
   std::int64_t unrealised_e8(std::int64_t instrument) const;
   double price_of(std::int64_t instrument) const { return scales_[place(instrument)].tick * adjust(instrument); }
-  std::int64_t stance_e6(std::int64_t instrument) const { return desires_[place(instrument)].stance_e6; }
+  std::int64_t stance_e6(std::int64_t instrument) const { return desires_[place(instrument)].wanted_e6; }
 
   // ---- what came of it ----
   const std::vector<Report>& reports() const { return kept_; }  // all but accepted, settled and held
@@ -114,8 +115,13 @@ class Runner {
     std::int64_t every_ns;
   };
   struct Desire {
-    std::int64_t stance_e6 = 0;
-    OrderId entry = none, exit = none;  // that it sent last
+    std::int64_t wanted_e6 = 0;
+    std::int64_t stance_e6 = 0;  // acted on
+    std::optional<Ticks> limit;
+    std::optional<Bracket> bracket;
+    OrderId entry = none, exit = none;  // that the last decision sent
+    bool rests = false;                 // its entry has a limit
+    bool waits = false;
   };
   struct Subscription {
     const Stream* stream;
@@ -128,7 +134,9 @@ class Runner {
   Lots sized(std::size_t i, std::int64_t stance_e6) const;
   bool alive(OrderId id) const;
   OrderId leave(std::int64_t instrument, bool is_long, Lots lots);
-  Lots withdraw(Desire& desire);
+  bool settled(Desire& desire);
+  void decide(std::size_t i);
+  void decide_waiting();
 
   void hear(Listener& listener);
   void note(const Report& report);
@@ -155,6 +163,7 @@ class Runner {
   Instant timer_due_ = forever;
   unsigned heard_ = 0;
   Instant now_ = 0;
+  bool waiting_ = false;
 
   std::vector<Desire> desires_;
   std::vector<OrderState> states_;
