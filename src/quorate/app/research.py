@@ -1,4 +1,4 @@
-"""A research run from data to result: bars as market rows, one strategy's body over them, figures and trades."""
+"""A research run from data to result: bars as market rows, a strategy over them, figures and trades."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _check(series: Sequence[Series]) -> None:
 
 
 def perform_research(asked: Asked, *, trades: bool = False, keep: bool = True) -> Finished:
-    """Run a strategy file and say what came of it; ``keep`` leaves result.json in a run's folder of its own."""
+    """Run a strategy file and say what came of it; ``keep`` leaves result.json in a folder of its own."""
     prepared = prepare(asked)
     run = prepared.body.run(prepared.values, prepared.setting)
     analysis = analyse(run.stats, closes_of(prepared.series), prepared.setting.seed)
@@ -140,7 +140,13 @@ def _keep(folder: Path, result: dict[str, Any]) -> None:
 def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any]:
     """The result object, JSON-ready; keys that a run of the desk has too mean the same here."""
     setting, body = prepared.setting, prepared.body
-    notes = [LABEL, *run.notes, *_fates(run), *prepared.notes, *(n for each in prepared.series for n in each.notes)]
+    notes = [
+        LABEL,
+        *run.notes,
+        *_fates(run),
+        *prepared.notes,
+        *(n for each in prepared.series for n in each.notes),
+    ]
     if run.cuts is not None:
         notes.insert(1, f"no look-ahead found: asked again with {run.cuts} shorter histories")
     return {
@@ -157,10 +163,14 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "product": f"quorate {version('quorate')}",
         "seed": setting.seed,
         "data": [
-            {"instrument": each.instrument.id, "name": each.source.name, "sha256": each.source.sha256,
-             "rows": each.source.rows}
+            {
+                "instrument": each.instrument.id,
+                "name": each.source.name,
+                "sha256": each.source.sha256,
+                "rows": each.source.rows,
+            }
             for each in prepared.series
-        ],  # fmt: skip
+        ],
         "instruments": [each.id for each in setting.instruments],
         "interval_ns": setting.interval_ns,
         "cash": str(setting.cash),
@@ -187,7 +197,7 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "partial": False,
         "halted": False,
         "ended": "end of data",
-    }  # fmt: skip
+    }
 
 
 def _fates(run: Run) -> list[str]:
@@ -221,7 +231,7 @@ def trade_list(run: Run) -> list[dict[str, Any]]:
                 "instrument": trade.instrument,
                 "side": "long" if row[Traded.SIDE] > 0 else "short",
                 "entry_at": spell_instant(trade.opened_at),
-                "exit_at": spell_instant(trade.at),
+                "exit_at": spell_instant(row[Traded.EXITED_AT]),
                 "entry_bar": row[Traded.OPENED_BAR],
                 "exit_bar": row[Traded.CLOSED_BAR],
                 "size": float(terms.lot * row[Traded.ENTRY_LOTS]),

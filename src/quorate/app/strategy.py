@@ -23,7 +23,7 @@ HOW = "a class of quorate.Strategy, a function positions(ohlcv) or get_signal(oh
 
 @dataclass(frozen=True)
 class Body:
-    """The one strategy in a file. ``kind``: class, array, signal or formula; ``digest``: SHA-256 of the file."""
+    """The one strategy in a file. ``kind``: class, array or signal; ``digest``: SHA-256 of the file."""
 
     kind: str
     thing: Any
@@ -34,7 +34,7 @@ class Body:
     defaults: Mapping[str, Value]
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Value]:
-        """All parameters with their values. Raises ConfigError for an unknown name or a value of another type."""
+        """All parameters with their values. Raises ConfigError for an unknown name or another type."""
         return bind(self.known, self.defaults, given, self.file)
 
     def run(self, values: Mapping[str, Value], setting: Setting) -> Run:
@@ -80,9 +80,11 @@ def _module(path: Path) -> Any:
 
 
 def _bodies(module: Any) -> list[tuple[str, str, Any]]:
-    """(kind, name, body) of all that the file itself defines; a class that another there extends is no body."""
+    """(kind, name, body) of all the file itself defines; a class that another there extends is none."""
     own = {
-        name: each for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__
+        name: each
+        for name, each in vars(module).items()
+        if getattr(each, "__module__", "") == module.__name__
     }
     classes = {
         name: each for name, each in own.items() if isinstance(each, type) and issubclass(each, Strategy)

@@ -44,10 +44,12 @@ def perform_sweep(
 ) -> Swept:
     """Run every combination; ``progress`` is told how many of how many are done.
 
-    Raises ConfigError for a grid or a measure that there is not, and what a run raises, naming the combination.
+    Raises ConfigError for a grid or a measure that there is not, and what a run raises, naming where.
     """
     if sort not in METRICS:
-        raise ConfigError(f"no measure is called '{sort}'", where="--sort", todo=f"one of {', '.join(METRICS)}")
+        raise ConfigError(
+            f"no measure is called '{sort}'", where="--sort", todo=f"one of {', '.join(METRICS)}"
+        )
     prepared = prepare(asked)
     grid = read_grid(texts, prepared.body)
     if not grid:

@@ -75,7 +75,18 @@ def summarise(result: dict[str, Any], analysis: Analysis) -> None:
 
 
 def _trades(trades: list[dict[str, Any]]) -> None:
-    names = ("entry_at", "exit_at", "instrument", "side", "size", "entry", "exit", "fees", "pnl", "exit_reason")
+    names = (
+        "entry_at",
+        "exit_at",
+        "instrument",
+        "side",
+        "size",
+        "entry",
+        "exit",
+        "fees",
+        "pnl",
+        "exit_reason",
+    )
     rows = [[name.replace("_", " ") for name in names]]
     rows += [
         [f"{each[name]:,.10g}" if isinstance(each[name], float) else str(each[name]) for name in names]

@@ -25,7 +25,9 @@ def sweep(
     strategy: Annotated[Path, typer.Option("--strategy", help="A strategy in Python.")],
     grid: Annotated[
         list[str],
-        typer.Option("--grid", help="fast=5:25 is 5 to 24, as Python's range; 60:80:5; or a=1,2,5. Repeatable."),
+        typer.Option(
+            "--grid", help="fast=5:25 is 5 to 24, as Python's range; 60:80:5; or a=1,2,5. Repeatable."
+        ),
     ],
     sets: options.Sets = [],  # noqa: B006 - typer hands over a fresh list
     data: options.Data = [],  # noqa: B006
@@ -84,8 +86,10 @@ def _summarise(swept: Swept, sort: str, top: int) -> None:
         f"x {result['bars']:,} bars, best {sort} first"
     )
     rows = [[*names, sort.replace("_", " "), *(name.replace("_", " ") for name in shown)]]
-    for row in result["rows"][:top]:
-        rows.append([str(row[name]) for name in names] + [_word(row[name]) for name in (sort, *shown)])
+    rows += [
+        [*(str(row[name]) for name in names), *(_word(row[name]) for name in (sort, *shown))]
+        for row in result["rows"][:top]
+    ]
     table(rows)
     if len(result["rows"]) > top:
         say(f"and {len(result['rows']) - top} more (--top)")

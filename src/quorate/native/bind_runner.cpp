@@ -4,6 +4,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
@@ -299,7 +300,7 @@ void bind_runner(nb::module_& m) {
       .def("cancel", [](Desk& d, OrderId order) { return d.runner.cancel(order); }, "order"_a)
       .def("state", [](Desk& d, OrderId order) {
              const OrderState& state = d.runner.state(order);
-             return nb::make_tuple(static_cast<std::int64_t>(state.status), state.lots, state.filled);
+             return std::make_tuple(static_cast<std::int64_t>(state.status), state.lots, state.filled);
            }, "order"_a)
       .def("held", [](Desk& d, std::int64_t i) { return d.runner.held(i); }, "instrument"_a)
       .def("mark", [](Desk& d, std::int64_t i) {
@@ -311,7 +312,7 @@ void bind_runner(nb::module_& m) {
       .def("unrealised_e8", [](Desk& d, std::int64_t i) { return d.runner.unrealised_e8(i); }, "instrument"_a)
       .def("entry", [](Desk& d, std::int64_t i) {
              const Trade& trade = d.runner.open_trade(i);
-             return nb::make_tuple(trade.entry_e8, trade.entry_lots);
+             return std::make_pair(trade.entry_e8, trade.entry_lots);
            }, "instrument"_a)
       .def("bars", [](Desk& d, std::int64_t i, std::int64_t every) { return d.runner.stream(i, every).size(); },
            "instrument"_a, "every_ns"_a)

@@ -322,6 +322,7 @@ void Runner::note_fill(const Report& fill) {
   if (trade.entry_lots != trade.exit_lots) return;
   Trade& closed = trades_.emplace_back(trade);
   closed.closed_at = fill.at;
+  closed.exited_at = fill.filled_at;
   closed.closed_bar = bar;
   closed.exit_role = static_cast<std::int64_t>(fill.role);
   closed.best_e8 = narrow(Wide{closed.best_e8} + closed.pnl_e8, "a trade's bounds");

@@ -31,9 +31,10 @@ struct Trade {
   std::int64_t opened_bar, closed_bar;  // bars of this instrument, from 0, within which it filled
   Lots entry_lots, exit_lots;
   std::int64_t entry_e8, exit_e8, pnl_e8, fees_e8, best_e8, worst_e8, exit_role;
-  OrderId order;  // that opened it
+  OrderId order;      // that opened it
+  Instant exited_at;  // the modelled instant of the last fill, as `opened_at` is of the first
 };
-static_assert(sizeof(Trade) == 16 * sizeof(std::int64_t));
+static_assert(sizeof(Trade) == 17 * sizeof(std::int64_t));
 
 enum class Status : std::int64_t { never = 0, sent, working, filled, cancelled, rejected, expired };
 

@@ -1,6 +1,6 @@
 """The typed door to native research runs: market rows and instruments in; a runner, its trades and curve out.
 
-Trade rows are int64 (n, 16) with the columns of `Traded`; report rows have those of `exchange.Told`. Bars of
+Trade rows are int64 (n, 17) with the columns of `Traded`; report rows have those of `exchange.Told`. Bars of
 a stream are numbered from 0; a stream longer than the data's own is made of completed bars only.
 """
 
@@ -31,8 +31,9 @@ class Column(enum.IntEnum):
 
 
 class Traded(enum.IntEnum):
-    """Columns of a trade row: from flat to flat. Money in 1e-8; ``PNL`` after fees; ``BEST``, ``WORST``: the
-    pnl at the fills' own bounds; ``ENTRY``, ``EXIT``: worth of all fills of the kind; bars: those it filled in.
+    """Columns of a trade row: from flat to flat. Money in 1e-8; ``PNL`` after fees; ``BEST``, ``WORST``:
+    the pnl at the fills' own bounds; ``ENTRY``, ``EXIT``: worth of all fills of the kind; bars: those of the
+    fills; ``OPENED_AT``, ``EXITED_AT``: modelled instants of first and last fill; ``CLOSED_AT``: told.
     """
 
     INSTRUMENT = 0
@@ -51,6 +52,7 @@ class Traded(enum.IntEnum):
     WORST = 13
     EXIT_ROLE = 14
     ORDER = 15
+    EXITED_AT = 16
 
 
 def make(

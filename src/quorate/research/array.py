@@ -1,4 +1,4 @@
-"""The array body: a function of a whole history that answers a stance a bar, and the proof that it did not peek."""
+"""The array body: a function of a whole history, a stance a bar, and the proof that it never peeks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Function = Callable[..., Any]
 
 
 class Answer(NamedTuple):
-    """What an array function wants: stances float64[n], NaN for no change; prices float64[n], NaN for none."""
+    """What an array function wants, float64[n] each: stances, NaN for no change; prices, NaN for none."""
 
     position: Floats
     limit: Floats | None = None
@@ -67,9 +67,12 @@ def _check(answer: Answer, where: str) -> None:
         raise InputError("a target needs a stop beside it", where=where)
     for name in PRICES:
         prices = getattr(answer, name)
-        wrong = np.flatnonzero(~(np.isnan(prices) | (prices > 0))) if prices is not None else ()
-        if len(wrong):
-            raise InputError(f"bar {int(wrong[0])}: {name} {prices[wrong[0]]:g} is not a price", where=where)
+        if prices is None:
+            continue
+        wrong = np.flatnonzero(~(np.isnan(prices) | (prices > 0)))
+        if wrong.size:
+            bar = int(wrong[0])
+            raise InputError(f"bar {bar}: {name} {prices[bar]:g} is not a price", where=where)
 
 
 def cuts_of(bars: int, seed: int) -> list[int]:
@@ -106,7 +109,8 @@ def prove(
             differs = ~np.isclose(full[:bars], short, rtol=TOLERANCE, atol=0, equal_nan=True)
             if differs.any():
                 bar = int(np.argmax(differs))
-                what = f"{name} at bar {bar} is {full[bar]:g}, and {short[bar]:g} when only {bars} bars are known"
+                known = f"{short[bar]:g} when only {bars} bars are known"
+                what = f"{name} at bar {bar} is {full[bar]:g}, and {known}"
                 raise LookAheadError(what, where=where, todo="use nothing of later bars")
     return len(cuts)
 
@@ -119,7 +123,7 @@ def ticks(prices: Floats | None, scale: Floats) -> Ints:
 
 
 def limit_ticks(prices: Floats | None, scale: Floats, position: Floats) -> Ints:
-    """Limits as ticks, never worse than asked: a buyer's down, a seller's up; a hair off a tick is that tick."""
+    """Limits as ticks, never worse than asked: a buyer's down, a seller's up; a hair off a tick is it."""
     if prices is None:
         return np.zeros(0, np.int64)
     scaled = np.nan_to_num(prices / scale)

@@ -51,7 +51,7 @@ class Ticket:
 
     @property
     def status(self) -> str:
-        """submitted, accepted, filled, cancelled, rejected or expired; 'none' where there was nothing to send."""
+        """submitted, accepted, filled, cancelled, rejected, expired; 'none' where nothing was sent."""
         words = [STATUSES[self._runner.state(number)[0]] for number in self.numbers]
         return next((word for word in words if word not in _DONE), words[-1] if words else "none")
 
@@ -68,4 +68,5 @@ class Ticket:
 
     def cancel(self) -> bool:
         """Ask for it to stop working; False when it has ended."""
-        return any([self._runner.cancel(number) for number in self.numbers])
+        asked = [self._runner.cancel(number) for number in self.numbers]
+        return any(asked)

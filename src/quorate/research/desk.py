@@ -24,7 +24,7 @@ _ROLES = {code: word for word, code in ROLES.items()}
 
 
 def ticks_of(price: float, tick: float, way: int = 0) -> int:
-    """A price as ticks: ``way`` -1 down, +1 up, 0 to the nearest, half to even. A float a hair off a tick is it.
+    """A price as ticks: ``way`` -1 down, +1 up, 0 to the nearest, half to even; a hair off a tick is it.
 
     Raises InputError for a price that is not finite and above zero.
     """
@@ -155,9 +155,7 @@ class Desk:
         last = NEVER if until is None else until
         numbers: list[int] = []
         if out:
-            numbers.append(
-                self.runner.submit(place, side, kind, ROLES["exit"], out, price, expires_at=last)
-            )
+            numbers.append(self.runner.submit(place, side, kind, ROLES["exit"], out, price, expires_at=last))
         if lots > out:
             entry = self.runner.submit(
                 place, side, kind, ROLES["entry"], lots - out, price, stop, target, last

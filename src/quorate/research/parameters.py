@@ -25,7 +25,9 @@ def bind(
     """
     for name in given:
         if name not in known:
-            raise ConfigError(f"no parameter is called '{name}'", where=where, todo=nearest(name, list(known)))
+            raise ConfigError(
+                f"no parameter is called '{name}'", where=where, todo=nearest(name, list(known))
+            )
     values: dict[str, Value] = {}
     for name, kind in known.items():
         if name in given:
@@ -40,17 +42,18 @@ def bind(
 def read(name: str, kind: type, value: Any, where: str) -> Value:
     """One value as its parameter's type. Raises ConfigError for any other; an int serves as a float."""
     found: Any = value
+    reader: Any = kind
     if isinstance(value, str) and kind is not str:
         try:
-            found = _WORDS[value.lower()] if kind is bool else kind(value)
+            found = _WORDS[value.lower()] if kind is bool else reader(value)
         except (ValueError, KeyError):
             found = value
     if kind is float and type(found) is int:
         found = float(found)
-    if type(found) is not kind or (kind is float and not math.isfinite(found)):
+    if type(found) is not kind or (isinstance(found, float) and not math.isfinite(found)):
         raise ConfigError(f"{name} must be {_ARTICLES[kind]}, not {value!r}", where=where)
-    checked: Value = found
-    return checked
+    checked: Any = found
+    return checked  # type: ignore[no-any-return]
 
 
 _ARTICLES: dict[type, str] = {
@@ -63,7 +66,7 @@ _ARTICLES: dict[type, str] = {
 
 def kind_of(name: str, annotation: Any, where: str) -> type:
     """The type that an annotation means. Raises ConfigError for one that no parameter can have."""
-    kind = KINDS.get(annotation) if isinstance(annotation, str) else annotation
+    kind: Any = KINDS.get(annotation) if isinstance(annotation, str) else annotation
     if kind not in KINDS.values():
         what = f"parameter '{name}' is annotated {annotation!r}"
         raise ConfigError(what, where=where, todo=f"one of {', '.join(KINDS)}")

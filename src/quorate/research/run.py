@@ -47,11 +47,15 @@ class Size:
         except InvalidOperation:
             number = Decimal(0)
         if not number.is_finite() or number <= 0:
-            raise ConfigError(f"'{text}' is no size", where="--size", todo="write 95% of equity, or 0.01 units")
+            raise ConfigError(
+                f"'{text}' is no size", where="--size", todo="write 95% of equity, or 0.01 units"
+            )
         return cls(number / 100) if text.strip().endswith("%") else cls(None, number)
 
     def __str__(self) -> str:
-        return f"{self.units}" if self.share is None else f"{self.share * 100:f}".rstrip("0").rstrip(".") + "%"
+        return (
+            f"{self.units}" if self.share is None else f"{self.share * 100:f}".rstrip("0").rstrip(".") + "%"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,6 @@ class Setting:
         rolls = rows[:, Market.KIND] == 1
         worth = np.ones(len(rows))
         worth[rolls] = rows[rolls, Market.OPEN] / rows[rolls, Market.CLOSE]
-        # A roll stands before the bars of its instant, or among them: it counts for that instant's bar.
         adjust = np.multiply.accumulate(worth)
         bars = np.flatnonzero(rows[:, Market.KIND] == 0)
         return np.asarray(self.instruments[0].tick_float * adjust[bars])
@@ -138,16 +141,17 @@ class Run:
     @cached_property
     def fills(self) -> Rows:
         """The fills alone."""
-        return self.reports[self.reports[:, Told.KIND] == Kind.FILL]
+        told: Rows = self.reports[self.reports[:, Told.KIND] == Kind.FILL]
+        return told
 
     @cached_property
     def trades(self) -> Rows:
-        """Closed trades: int64 (n, 16), the columns of `native.runner.Traded`."""
+        """Closed trades: int64 (n, 17), the columns of `native.runner.Traded`."""
         return self.runner.trades
 
     @cached_property
     def orders_digest(self) -> str:
-        """SHA-256 over every fill in order: instant, instrument, side, lots, price, fee as little-endian int64."""
+        """SHA-256 over each fill: instant, instrument, side, lots, price, fee as little-endian int64."""
         return hashlib.sha256(self.fills[:, FLOW].astype("<i8").tobytes()).hexdigest()
 
     @cached_property
@@ -164,9 +168,7 @@ class Run:
         return RunStats(
             curve=Curve(self.runner.at, self.runner.equity),
             trades=[_trade(row, setting.instruments) for row in self.trades.tolist()],
-            fills=[
-                _fill(number, row, setting.instruments) for number, row in enumerate(self.fills.tolist())
-            ],
+            fills=[_fill(number, row, setting.instruments) for number, row in enumerate(self.fills.tolist())],
             cash=setting.cash,
             instruments={each.id: each for each in setting.instruments},
             interval=setting.interval_ns,

@@ -50,7 +50,7 @@ def read(answer: Any) -> Signal:
         raise InputError("take_profit needs a stop_loss beside it")
     if target and stance < 0 and target >= 1:
         raise InputError(f"take_profit {target:g} of a short is below a price of nothing")
-    return Signal(stance, confidence if confidence is not None else 1.0, stop or None, target or None)
+    return Signal(stance, confidence, stop or None, target or None)
 
 
 def _share(name: str, value: Any, least: float, most: float) -> float:

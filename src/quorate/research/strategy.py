@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Strategy:
-    """A strategy in Python. Annotated class attributes are its parameters; set them with ``--set name=value``.
+    """A strategy in Python. Annotated class attributes are its parameters, set with ``--set name=value``.
 
     Prices are in currency, carried over rolls; quantities in base units; instants in ns. What is read is
     of closed bars only: nothing here can be asked for a later one. An instrument left out is the first.
@@ -34,7 +34,7 @@ class Strategy:
         """Once, before the first bar: ask for indicators and bars."""
 
     def on_bar(self, bar: ClosedBar) -> None:
-        """A bar closed. ``bar.open/high/low/close/volume``, ``bar.at``, ``bar.instrument``, ``bar.number``."""
+        """A bar closed: its ``open`` to ``volume``, ``at``, ``instrument``, ``number``."""
 
     def on_fill(self, fill: Notice) -> None:
         """An order of this strategy filled, whole or in part."""
@@ -55,7 +55,7 @@ class Strategy:
         instrument: str | None = None,
         every: str | None = None,
     ) -> Line:
-        """A line of the catalogue: ``("sma", 10)`` or ``"sma:10"``; ``every="1h"`` over longer, completed bars.
+        """A line of the catalogue: ``("sma", 10)``; ``every="1h"``: over longer, completed bars.
 
         Raises InputError for an indicator or column that there is not, naming those there are.
         """
@@ -66,7 +66,7 @@ class Strategy:
         self.desk.subscribe(instrument, every)
 
     def opens(self, count: int, instrument: str | None = None, every: str | None = None) -> Floats:
-        """Up to ``count`` last opens, oldest first; a copy. So do ``highs``, ``lows``, ``closes``, ``volumes``."""
+        """Up to ``count`` last opens, oldest first; a copy."""
         return self.desk.last(0, count, instrument, every)
 
     def highs(self, count: int, instrument: str | None = None, every: str | None = None) -> Floats:
