@@ -53,9 +53,7 @@ class Size:
         return cls(number / 100) if text.strip().endswith("%") else cls(None, number)
 
     def __str__(self) -> str:
-        return (
-            f"{self.units}" if self.share is None else f"{self.share * 100:f}".rstrip("0").rstrip(".") + "%"
-        )
+        return f"{self.units}" if self.share is None else f"{(self.share * 100).normalize():f}%"
 
 
 @dataclass(frozen=True, eq=False)
