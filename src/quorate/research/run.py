@@ -233,7 +233,7 @@ def run_signal(
     strategy = SignalStrategy(function, values, where)
     run = _drive(strategy, setting, where)
     strategy.check_state()
-    mean = strategy.confidence_sum / strategy.signals if strategy.signals else None
+    mean = round(strategy.confidence_sum / strategy.signals, 6) if strategy.signals else None
     return Run(setting, run.runner, run.notes, confidence=mean)
 
 
