@@ -74,6 +74,14 @@ double back(const Line& line, std::int64_t place) {
   return line.back(static_cast<std::size_t>(-place));
 }
 
+// Another line, or a level. By hand: choosing between overloads costs more than the question.
+template <typename Ask>
+bool against(nb::handle other, Ask ask) {
+  static const nb::handle lines = nb::type<Line>();
+  if (other.type().is(lines)) return ask(*nb::inst_ptr<Line>(other));
+  return ask(nb::cast<double>(other));
+}
+
 double lag(const Line& line, std::int64_t bars) {
   if (bars < 0) throw LookAhead("a lag of " + std::to_string(bars) + " bars is a bar that is yet to come");
   return line.back(static_cast<std::size_t>(bars));
@@ -96,7 +104,7 @@ class Hands final : public Listener {
     }
     Now& now = *nb::inst_ptr<Now>(shown);
     now.number = static_cast<std::int64_t>(number);
-    now.candle = stream.candle(number);
+    now.candle = number + 1 == stream.size() ? stream.last() : stream.candle(number);
     on_bar_(shown);
   }
 
@@ -223,13 +231,13 @@ void follow(Desk& desk, Stances stances, Prices limits, Prices stops, Prices tar
 
 // Views of what is filled so far. What they look into holds nothing beyond it.
 View view(nb::handle self, std::int64_t instrument, std::int64_t every_ns, std::size_t column) {
-  const Stream& stream = nb::cast<Desk&>(self).runner.stream(instrument, every_ns);
+  const Stream& stream = nb::cast<Desk&>(self).runner.columns(instrument, every_ns);
   if (column >= Stream::columns) throw std::out_of_range("no such column");
   return View(stream.column(static_cast<Stream::Column>(column)), {stream.size()}, self);
 }
 
 Instants instants(nb::handle self, std::int64_t instrument, std::int64_t every_ns) {
-  const Stream& stream = nb::cast<Desk&>(self).runner.stream(instrument, every_ns);
+  const Stream& stream = nb::cast<Desk&>(self).runner.columns(instrument, every_ns);
   return Instants(stream.at(), {stream.size()}, self);
 }
 
@@ -245,12 +253,16 @@ void bind_line(nb::module_& m) {
       .def("last", [](const Line& line, std::size_t count) {
              return recent(line.values().data(), line.values().size(), count);
            }, "count"_a, "Up to so many last values, oldest first: a copy.")
-      .def("crossed_above", nb::overload_cast<const Line&>(&Line::crossed_above, nb::const_), "other"_a,
+      .def("crossed_above",
+           [](const Line& line, nb::handle other) {
+             return against(other, [&line](const auto& level) { return line.crossed_above(level); });
+           }, "other"_a, nb::sig("def crossed_above(self, other: Line | float) -> bool"),
            "Whether this bar brought it from at or below another line, or a level, to above.")
-      .def("crossed_above", nb::overload_cast<double>(&Line::crossed_above, nb::const_), "level"_a)
-      .def("crossed_below", nb::overload_cast<const Line&>(&Line::crossed_below, nb::const_), "other"_a,
+      .def("crossed_below",
+           [](const Line& line, nb::handle other) {
+             return against(other, [&line](const auto& level) { return line.crossed_below(level); });
+           }, "other"_a, nb::sig("def crossed_below(self, other: Line | float) -> bool"),
            "The same from at or above to below.")
-      .def("crossed_below", nb::overload_cast<double>(&Line::crossed_below, nb::const_), "level"_a)
       .def("__gt__", [](const Line& a, const Line& b) { return a.now() > b.now(); })
       .def("__gt__", [](const Line& a, double b) { return a.now() > b; })
       .def("__lt__", [](const Line& a, const Line& b) { return a.now() < b.now(); })
@@ -280,7 +292,7 @@ void bind_runner(nb::module_& m) {
       .def("line",
            [](Desk& desk, std::int64_t instrument, std::int64_t every_ns, const std::string& indicator,
               const std::string& column) -> Line& {
-             return desk.runner.stream(instrument, every_ns).line(indicator, column);
+             return desk.runner.line(instrument, every_ns, indicator, column);
            },
            "instrument"_a, "every_ns"_a, "indicator"_a, "column"_a, nb::rv_policy::reference_internal)
       .def("subscribe", [](Desk& d, std::int64_t i, std::int64_t every) { d.runner.subscribe(i, every); },
@@ -318,7 +330,7 @@ void bind_runner(nb::module_& m) {
            "instrument"_a, "every_ns"_a)
       .def("last", [](Desk& d, std::int64_t i, std::int64_t every, std::size_t column, std::size_t count) {
              if (column >= Stream::columns) throw std::out_of_range("no such column");
-             const Stream& stream = d.runner.stream(i, every);
+             const Stream& stream = d.runner.columns(i, every);
              return recent(stream.column(static_cast<Stream::Column>(column)), stream.size(), count);
            }, "instrument"_a, "every_ns"_a, "column"_a, "count"_a)
       .def("view", &view, "instrument"_a, "every_ns"_a, "column"_a, nb::rv_policy::reference)

@@ -15,14 +15,18 @@ constexpr std::int64_t monday_ns = 4 * day_ns;  // 1970-01-05, the first Monday
 }  // namespace
 
 Stream::Stream(std::int64_t instrument, std::int64_t interval_ns, std::size_t bars_max)
-    : instrument_(instrument), interval_ns_(interval_ns), bars_max_(bars_max) {
-  start_.reserve(bars_max);
-  at_.reserve(bars_max);
-  for (std::vector<double>& each : values_) each.reserve(bars_max);
+    : instrument_(instrument), interval_ns_(interval_ns), bars_max_(bars_max) {}
+
+void Stream::overfull() { throw std::logic_error("a stream was given more bars than it has room for"); }
+
+void Stream::keep() {
+  kept_ = true;
+  start_.reserve(bars_max_);
+  at_.reserve(bars_max_);
+  for (std::vector<double>& each : values_) each.reserve(bars_max_);
 }
 
-void Stream::push(const Candle& candle) {
-  if (size() == bars_max_) throw std::logic_error("a stream was given more bars than it has room for");
+void Stream::remember(const Candle& candle) {
   const Ohlcv& bar = candle.ohlcv;
   start_.push_back(candle.start);
   at_.push_back(candle.at);
@@ -31,18 +35,12 @@ void Stream::push(const Candle& candle) {
   values_[low].push_back(bar.low);
   values_[close].push_back(bar.close);
   values_[volume].push_back(bar.volume);
-  for (Slot& slot : slots_) feed(slot, bar);
 }
 
 Candle Stream::candle(std::size_t i) const {
   return {start_[i],
           at_[i],
           {values_[open][i], values_[high][i], values_[low][i], values_[close][i], values_[volume][i]}};
-}
-
-void Stream::feed(Slot& slot, const Ohlcv& bar) {
-  slot.indicator->update(bar, slot.row.data());
-  for (std::size_t i = 0; i < slot.lines.size(); ++i) slot.lines[i]->push(slot.row[i]);
 }
 
 Stream::Slot& Stream::slot(std::string_view indicator) {

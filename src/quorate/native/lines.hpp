@@ -53,8 +53,8 @@ class Line {
   std::vector<double> values_;
 };
 
-// The closed bars of one instrument and interval as columns, with the lines over them. The columns' memory
-// never moves and is filled as bars close: whoever holds a view of it holds nothing that is yet to come.
+// The closed bars of one instrument and interval, with the lines over them; once somebody asks, as columns too.
+// Their memory never moves and is filled as bars close: a view of it holds nothing that is yet to come.
 class Stream {
  public:
   enum Column : std::size_t { open = 0, high, low, close, volume, columns };
@@ -64,17 +64,29 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  void push(const Candle& candle);
+  void push(const Candle& candle) {
+    if (size_ == bars_max_) overfull();
+    last_ = candle;
+    ++size_;
+    if (kept_) remember(candle);
+    for (Slot& slot : slots_) feed(slot, candle.ohlcv);
+  }
+
+  // Keeps columns from here on; the bars so far must be remembered at once.
+  void keep();
+  void remember(const Candle& candle);
+  bool kept() const { return kept_; }
 
   // The line of an indicator's column (`""`: its own, or its only one), made and caught up with the bars so
-  // far on first use. Throws std::invalid_argument naming what there is.
+  // far, which must be kept by then, on first use. Throws std::invalid_argument naming what there is.
   Line& line(std::string_view indicator, std::string_view column);
 
   std::int64_t instrument() const { return instrument_; }
   std::int64_t interval_ns() const { return interval_ns_; }
-  std::size_t size() const { return at_.size(); }
+  std::size_t size() const { return size_; }
   std::size_t room() const { return bars_max_; }
-  Candle candle(std::size_t i) const;
+  const Candle& last() const { return last_; }
+  Candle candle(std::size_t i) const;  // of the columns
   const std::int64_t* at() const { return at_.data(); }
   const double* column(Column which) const { return values_[which].data(); }
 
@@ -87,12 +99,19 @@ class Stream {
     std::vector<Line*> lines;  // one an output
   };
 
-  static void feed(Slot& slot, const Ohlcv& bar);
+  [[noreturn]] static void overfull();
+  static void feed(Slot& slot, const Ohlcv& bar) {
+    slot.indicator->update(bar, slot.row.data());
+    for (std::size_t i = 0; i < slot.lines.size(); ++i) slot.lines[i]->push(slot.row[i]);
+  }
   Slot& slot(std::string_view indicator);
 
   std::int64_t instrument_;
   std::int64_t interval_ns_;
   std::size_t bars_max_;
+  std::size_t size_ = 0;
+  bool kept_ = false;
+  Candle last_{};
   std::vector<std::int64_t> start_, at_;
   std::vector<double> values_[columns];
   std::deque<Slot> slots_;

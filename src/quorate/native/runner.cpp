@@ -21,6 +21,11 @@ Candle candle_of(const MarketEvent& bar, double tick, double lot) {
            static_cast<double>(bar.low) * tick, static_cast<double>(bar.close) * tick, volume}};
 }
 
+// What a price after a roll is worth before it.
+double carried(const MarketEvent& roll) {
+  return static_cast<double>(roll.open) / static_cast<double>(roll.close);
+}
+
 }  // namespace
 
 Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<const MarketEvent> rows,
@@ -70,10 +75,37 @@ Stream& Runner::stream(std::int64_t instrument, std::int64_t every_ns) {
     if (each.stream->interval_ns() == every_ns) return *each.stream;
   }
   Resampler resampler(interval_ns_, every_ns);
+  if (market.base->size() > 0) columns(instrument, 0);
   Stream& made = make_stream(instrument, every_ns, market.bars);
+  made.keep();
   for (std::size_t i = 0; i < market.base->size(); ++i) resampler.take(market.base->candle(i), made);
   market.longer.push_back({resampler, &made});
   return made;
+}
+
+Stream& Runner::columns(std::int64_t instrument, std::int64_t every_ns) {
+  Stream& wanted = stream(instrument, every_ns);
+  if (!wanted.kept()) remember(place(instrument));
+  return wanted;
+}
+
+Line& Runner::line(std::int64_t instrument, std::int64_t every_ns, std::string_view indicator,
+                   std::string_view column) {
+  Stream& over = stream(instrument, every_ns);
+  return (over.size() > 0 ? columns(instrument, every_ns) : over).line(indicator, column);
+}
+
+// What nobody asked for until now: the bars so far, by the same steps as they were shown.
+void Runner::remember(std::size_t i) {
+  Stream& base = *markets_[i].base;
+  base.keep();
+  double adjust = 1.0;
+  for (const MarketEvent& event : rows_.first(shown_)) {
+    if (static_cast<std::size_t>(event.instrument) != i) continue;
+    if (event.kind == MarketEvent::roll) adjust *= carried(event);
+    if (event.kind != MarketEvent::bar) continue;
+    base.remember(candle_of(event, scales_[i].tick * adjust, scales_[i].lot));
+  }
 }
 
 std::size_t Runner::subscribe(std::int64_t instrument, std::int64_t every_ns) {
@@ -101,6 +133,7 @@ void Runner::run(Listener& listener) {
     now_ = at;
     if (!fresh_.empty()) hear(listener);
     for (std::size_t row = first; row < next; ++row) show(rows_[row]);
+    shown_ = next;
     tell(listener);
     if (waiting_) decide_waiting();
     if (timer_due_ <= at) ring(at, listener);
@@ -120,7 +153,7 @@ void Runner::hear(Listener& listener) {
 void Runner::show(const MarketEvent& event) {
   Market& market = markets_[static_cast<std::size_t>(event.instrument)];
   if (event.kind == MarketEvent::roll) {
-    market.adjust *= static_cast<double>(event.open) / static_cast<double>(event.close);
+    market.adjust *= carried(event);
     return;
   }
   if (event.kind != MarketEvent::bar) return;

@@ -63,6 +63,9 @@ class Runner {
 
   // The bars of an instrument; `every_ns` 0: as they come, else longer ones made of them.
   Stream& stream(std::int64_t instrument, std::int64_t every_ns);
+  Stream& columns(std::int64_t instrument, std::int64_t every_ns);  // the same, kept as columns
+  Line& line(std::int64_t instrument, std::int64_t every_ns, std::string_view indicator,
+             std::string_view column);
   std::size_t subscribe(std::int64_t instrument, std::int64_t every_ns);
   void listen(Report::Kind kind) { heard_ |= 1U << static_cast<unsigned>(kind); }
   std::int64_t timer(Instant at, std::int64_t every_ns);
@@ -144,6 +147,7 @@ class Runner {
   void note_fill(const Report& fill);
   void note_roll(const Report& roll);
   void show(const MarketEvent& event);
+  void remember(std::size_t i);
   void tell(Listener& listener);
   void ring(Instant until, Listener& listener);
   void sample();
@@ -152,6 +156,7 @@ class Runner {
   Exchange exchange_;
   std::vector<Scale> scales_;
   std::span<const MarketEvent> rows_;
+  std::size_t shown_ = 0;  // rows that the streams have seen
   std::int64_t interval_ns_;
   Instant latency_ns_;
   std::int64_t cash_e8_;
