@@ -15,10 +15,10 @@ import numpy as np
 
 from benches.machine import keep, machine
 from quorate import Instrument, Money, Strategy
-from quorate.analysis.metrics import summary
 from quorate.core.instant import MINUTE
 from quorate.core.instrument import Kind
 from quorate.native.exchange import Market, Rows
+from quorate.research.figures import figures
 from quorate.research.run import Run, Setting, run_array, run_class
 
 BARS = 1_000_000
@@ -77,7 +77,7 @@ def walk(count: int) -> Rows:
 
 def whole(run: Run) -> None:
     """The run and its figures."""
-    summary(run.stats)
+    figures(run)
 
 
 def measure(run: Callable[[], Run], after: Callable[[Run], None] | None, rounds: int) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quorate.analysis.metrics import summary
 from quorate.core.account import Account
 from quorate.core.errors import InvariantError
 from quorate.core.events import Charged, Rolled, Settled, TradeClosed
 from quorate.core.instant import MINUTE
 from quorate.native.exchange import Kind, Market, Told
+from quorate.research.figures import NAMES, figures
 from quorate.research.run import Run, Setting, _fill, run_class
 from quorate.research.strategy import Strategy
 from tests.research_support import BODIES, as_array, as_class, instrument, setting, share, walk
@@ -90,6 +92,14 @@ def test_the_desks_account_is_a_second_witness(case: tuple[Any, Setting]) -> Non
         assert mine.exit_role == theirs.exit_role
     assert account.fees_e8 == run.runner.fees_e8
     assert account.charges_e8 == run.runner.charges_e8
+
+
+@given(runs(whole=False))
+@settings(max_examples=30)
+def test_figures_are_those_of_the_analysis(case: tuple[Any, Setting]) -> None:
+    run = as_class(*case)
+    told = summary(run.stats)
+    assert figures(run) == {name: getattr(told, name) for name in NAMES}
 
 
 def test_a_wrong_fill_is_found_by_the_second_witness() -> None:

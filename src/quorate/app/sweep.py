@@ -11,19 +11,15 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from quorate.analysis.metrics import summary
 from quorate.app.research import LABEL, Asked, Prepared, prepare
 from quorate.app.strategy import read_grid
 from quorate.core.errors import ConfigError, InputError
 from quorate.native.exchange import Market
+from quorate.research.figures import NAMES, figures
 from quorate.research.parameters import Value
 
 COMBINATIONS_MAX = 100_000
 ALONE_MAX = 3_000_000  # bars in all, below which processes cost more than they bring
-METRICS = (
-    "total_return", "cagr", "sharpe", "sortino", "volatility", "max_drawdown", "calmar", "trades", "win_rate",
-    "profit_factor", "expectancy", "exposure", "turnover", "fees",
-)  # fmt: skip
 LOWER_IS_BETTER = frozenset({"volatility", "max_drawdown", "fees", "turnover"})
 
 Progress = Callable[[int, int], None]
@@ -46,10 +42,8 @@ def perform_sweep(
 
     Raises ConfigError for a grid or a measure that there is not, and what a run raises, naming where.
     """
-    if sort not in METRICS:
-        raise ConfigError(
-            f"no measure is called '{sort}'", where="--sort", todo=f"one of {', '.join(METRICS)}"
-        )
+    if sort not in NAMES:
+        raise ConfigError(f"no measure is called '{sort}'", where="--sort", todo=f"one of {', '.join(NAMES)}")
     prepared = prepare(asked)
     grid = read_grid(texts, prepared.body)
     if not grid:
@@ -132,5 +126,4 @@ def _row(prepared: Prepared, values: Mapping[str, Value]) -> Row:
     except InputError as error:
         named = ", ".join(f"{name}={value}" for name, value in values.items())
         raise type(error)(f"{error.what} (with {named})", where=error.where, todo=error.todo) from error
-    metrics = summary(run.stats)
-    return {**values, **{name: getattr(metrics, name) for name in METRICS}}
+    return {**values, **figures(run)}

@@ -341,6 +341,7 @@ void bind_runner(nb::module_& m) {
       .def_prop_ro("orders", [](Desk& d) { return d.runner.orders(); })
       .def_prop_ro("unsized", [](Desk& d) { return d.runner.unsized(); })
       .def_prop_ro("fees_e8", [](Desk& d) { return d.runner.fees_e8(); })
+      .def_prop_ro("traded", [](Desk& d) { return d.runner.traded_e8(); })
       .def_prop_ro("charges_e8", [](Desk& d) { return d.runner.charges_e8(); })
       .def_prop_ro("reports", [](Desk& d) { return table_of(d.runner.reports()); }, nb::rv_policy::automatic)
       .def_prop_ro("trades", [](Desk& d) { return table_of(d.runner.trades()); }, nb::rv_policy::automatic)

@@ -345,6 +345,7 @@ void Runner::note_fill(const Report& fill) {
   const bool enters = static_cast<std::int64_t>(fill.side) == trade.side;
   const Lots lots = fill.lots * static_cast<std::int64_t>(fill.side);
   const Wide paid = terms.worth_e8(fill.price, lots);
+  traded_e8_ = add(traded_e8_, terms.worth_e8(fill.price, fill.lots));
   (enters ? trade.entry_lots : trade.exit_lots) += fill.lots;
   (enters ? trade.entry_e8 : trade.exit_e8) += narrow(magnitude(paid), "a trade");
   trade.fees_e8 += fill.money_e8;

@@ -101,6 +101,7 @@ class Runner {
   std::int64_t orders() const { return orders_; }
   std::int64_t unsized() const { return unsized_; }  // changes of stance too small for one lot
   std::int64_t fees_e8() const { return fees_e8_; }
+  double traded_e8() const { return static_cast<double>(traded_e8_); }  // worth of all fills
   std::int64_t charges_e8() const { return charges_e8_; }
 
  private:
@@ -177,6 +178,7 @@ class Runner {
   std::vector<Trade> open_, trades_;
   std::vector<Instant> at_;
   std::vector<std::int64_t> equity_, gross_;
+  Wide traded_e8_ = 0;
   std::int64_t orders_ = 0, unsized_ = 0, fees_e8_ = 0, charges_e8_ = 0;
 };
 

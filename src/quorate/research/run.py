@@ -15,7 +15,7 @@ import numpy as np
 from quorate.analysis.result import Curve, RunStats
 from quorate.core.errors import ConfigError, DataError, InputError, LookAheadError, QuorateError
 from quorate.core.events import Fill, TradeClosed
-from quorate.core.instrument import Instrument
+from quorate.core.instrument import Calendar, Instrument
 from quorate.core.money import Money
 from quorate.core.order import Role, Side
 from quorate.native.exchange import REASONS, Kind, Market, Rows, Told
@@ -174,6 +174,14 @@ class Run:
             fees=Money(self.runner.fees_e8, currency),
             charges=Money(self.runner.charges_e8, currency),
         )
+
+
+def periods_of(setting: Setting) -> tuple[Calendar, float]:
+    """(the calendar that annualises, its periods in a year), as the analysis finds them."""
+    empty = np.empty(0, np.int64)
+    terms = {each.id: each for each in setting.instruments}
+    bare = RunStats(Curve(empty, empty), (), (), setting.cash, terms, setting.interval_ns)
+    return bare.calendar, bare.periods_per_year
 
 
 def _trade(row: Sequence[int], instruments: Sequence[Instrument]) -> TradeClosed:
