@@ -19,7 +19,7 @@ from tests.support import ROOT
 EXAMPLES = ROOT / "examples"
 EXPECTED: dict[str, Any] = json.loads((EXAMPLES / "expected.json").read_text("utf-8"))
 TAPE: str = EXPECTED["data"]
-BODIES = ("event", "array", "signal")
+BODIES = ("event", "array", "signal", "formula")
 
 
 def asked(name: str, **more: Any) -> Asked:

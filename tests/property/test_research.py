@@ -14,8 +14,10 @@ from quorate.core.account import Account
 from quorate.core.errors import InvariantError
 from quorate.core.events import Charged, Rolled, Settled, TradeClosed
 from quorate.core.instant import MINUTE
+from quorate.indicators.formula import Formula
 from quorate.native.exchange import Kind, Market, Told
 from quorate.research.figures import NAMES, figures
+from quorate.research.formula import run_formula
 from quorate.research.run import Run, Setting, _fill, run_class
 from quorate.research.strategy import Strategy
 from tests.research_support import BODIES, as_array, as_class, instrument, setting, share, walk
@@ -48,6 +50,47 @@ def test_every_body_trades_alike(case: tuple[Any, Setting]) -> None:
     flows = {name: flow(body(stances, where)) for name, body in BODIES.items()}
     assert flows["class"] == flows["array"]
     assert flows["class"] == flows["signal"]
+
+
+CROSS = Formula(
+    long="cross_above(ema(fast), ema(8))", short="cross_below(ema(fast), ema(8))", exit="rsi(5) > 80",
+    stop="2 * atr(5)", target="3 * atr(5)", params={"fast": 3},
+)  # fmt: skip
+
+
+class Cross(Strategy):
+    """CROSS as a class."""
+
+    fast: int = 3
+
+    def start(self) -> None:
+        """Its lines."""
+        self.quick, self.calm = self.indicator("ema", self.fast), self.indicator("ema", 8)
+        self.heat, self.range = self.indicator("rsi", 5), self.indicator("atr", 5)
+
+    def on_bar(self, bar: Any) -> None:
+        """Its decisions."""
+        if len(self.quick) < 8 or self.range.value != self.range.value:
+            return
+        way = int(self.quick.crossed_above(self.calm)) - int(self.quick.crossed_below(self.calm))
+        if self.heat > 80:
+            self.target(0)
+        elif way and self.range > 0:
+            away, gain = 2 * self.range.value * way, 3 * self.range.value * way
+            self.target(way, stop=bar.close - away, target=bar.close + gain)
+
+
+@given(st.integers(0, 10_000), st.integers(12, 120), st.sampled_from([2, 3, 5]))
+@settings(max_examples=40)
+def test_a_formula_trades_as_its_class(seed: int, count: int, fast: int) -> None:
+    where = setting(walk(count, seed), latency_ns=250_000_000)
+    formula = run_formula(CROSS, {"fast": fast}, where)
+    assert flow(formula) == flow(run_class(Cross, {"fast": fast}, where))
+
+
+def test_a_formula_with_another_number_is_told_apart() -> None:
+    where = setting(walk(200, 4))
+    assert flow(run_formula(CROSS, {"fast": 4}, where)) != flow(run_class(Cross, {}, where))
 
 
 def test_a_body_one_bar_late_is_told_apart() -> None:

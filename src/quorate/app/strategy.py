@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from quorate.core.errors import ConfigError, InputError, QuorateError
+from quorate.indicators.formula import Formula
+from quorate.research.formula import numbers, run_formula
 from quorate.research.parameters import KINDS, Value, bind, nearest
 from quorate.research.run import Run, Setting, run_array, run_class, run_signal
 from quorate.research.strategy import Strategy, defaults_of, parameters_of
 
 FUNCTIONS = {"positions": "array", "get_signal": "signal"}
 GIVEN = {"array": 1, "signal": 2}  # arguments that are not parameters
-HOW = "a class of quorate.Strategy, a function positions(ohlcv) or get_signal(ohlcv, state)"
+HOW = "a class of Strategy, a Formula, a function positions(ohlcv) or get_signal(ohlcv, state)"
 
 
 @dataclass(frozen=True)
 class Body:
-    """The one strategy in a file. ``kind``: class, array or signal; ``digest``: SHA-256 of the file."""
+    """The one strategy in a file: a class, array, signal or formula. ``digest``: SHA-256 of the file."""
 
     kind: str
     thing: Any
@@ -35,10 +37,13 @@ class Body:
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """All parameters with their values. Raises ConfigError for an unknown name or another type."""
-        return bind(self.known, self.defaults, given, self.file)
+        values = bind(self.known, self.defaults, given, self.file)
+        return {**numbers(values)} if self.kind == "formula" else values
 
     def run(self, values: Mapping[str, Value], setting: Setting) -> Run:
         """One run with these parameters."""
+        if self.kind == "formula":
+            return run_formula(self.thing, values, setting)
         if self.kind == "class":
             return run_class(self.thing, values, setting, self.file)
         return (run_array if self.kind == "array" else run_signal)(self.thing, values, setting, self.file)
@@ -59,6 +64,8 @@ def load_strategy(path: Path) -> Body:
     kind, name, thing = found[0]
     if kind == "class":
         known, defaults = parameters_of(thing), defaults_of(thing)
+    elif kind == "formula":
+        known, defaults = dict.fromkeys(thing.params, float), dict(thing.params)
     else:
         known, defaults = _of_function(thing, GIVEN[kind], str(path))
     return Body(kind, thing, name, str(path), hashlib.sha256(source).hexdigest(), known, defaults)
@@ -90,9 +97,9 @@ def _bodies(module: Any) -> list[tuple[str, str, Any]]:
         name: each for name, each in own.items() if isinstance(each, type) and issubclass(each, Strategy)
     }
     bases = {base for each in classes.values() for base in each.__mro__[1:]}
-    found: list[tuple[str, str, Any]] = [
-        ("class", name, each) for name, each in classes.items() if each not in bases
-    ]
+    found: list[tuple[str, str, Any]] = []
+    found += [("class", name, each) for name, each in classes.items() if each not in bases]
+    found += [("formula", name, each) for name, each in vars(module).items() if isinstance(each, Formula)]
     found += [(kind, name, own[name]) for name, kind in FUNCTIONS.items() if callable(own.get(name))]
     return found
 
