@@ -15,6 +15,8 @@ from quorate.core.errors import InvariantError
 from quorate.core.events import Charged, Rolled, Settled, TradeClosed
 from quorate.core.instant import MINUTE
 from quorate.indicators.formula import Formula
+from quorate.native.backtest import Filled, Settings, Tape
+from quorate.native.backtest import run as run_lane
 from quorate.native.exchange import Kind, Market, Told
 from quorate.research.figures import NAMES, figures
 from quorate.research.formula import run_formula
@@ -143,6 +145,32 @@ def test_figures_are_those_of_the_analysis(case: tuple[Any, Setting]) -> None:
     run = as_class(*case)
     told = summary(run.stats)
     assert figures(run) == {name: getattr(told, name) for name in NAMES}
+
+
+def lane_of(stances: Any, where: Setting) -> Any:
+    """The same stances in the fast lane."""
+    terms, size = where.instruments[0], where.size
+    tape = Tape.of_rows(where.rows, days_per_year=terms.hours.days_per_year, interval_ns=where.interval_ns)
+    wish = Settings(
+        terms, where.cash.count, share=size.share, quantity=size.units, latency_ns=where.latency_ns
+    )
+    return run_lane(tape, stances, wish)
+
+
+@given(runs(whole=False))
+@settings(max_examples=40)
+def test_the_fast_lane_trades_alike(case: tuple[Any, Setting]) -> None:
+    stances, where = case
+    run, lane = as_array(stances, where), lane_of(stances, where)
+    columns = [Told.AT, Told.SIDE, Told.ROLE, Told.LOTS, Told.PRICE, Told.MONEY, Told.FILLED_AT]
+    fast = [Filled.AT, Filled.SIDE, Filled.ROLE, Filled.LOTS, Filled.PRICE, Filled.FEE, Filled.FILLED_AT]
+    assert run.fills[:, columns].tolist() == lane.fills[:, fast].tolist()
+    assert run.runner.equity.tolist() == lane.equity().tolist()
+    told = figures(run)
+    for name, value in told.items():
+        other = lane.statistics[name]
+        assert (value is None) == (other is None), name
+        assert value is None or value == pytest.approx(other, rel=1e-9), name
 
 
 def test_a_wrong_fill_is_found_by_the_second_witness() -> None:
