@@ -152,6 +152,20 @@ def test_processes_give_the_same_rows_in_the_same_order(monkeypatch: pytest.Monk
     assert _each is sweep._each
 
 
+def test_a_native_sweep_gives_what_single_runs_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate.app import sweep
+
+    ask, grid = asked("sma_cross_formula", data=SMALL), ["fast=5:9", "slow=20,30"]
+    native = perform_sweep(ask, grid).rows
+    monkeypatch.setattr(sweep, "stays_native", lambda prepared: False)
+    single = perform_sweep(ask, grid).rows
+    assert len({row["sharpe"] for row in native}) > 4
+    for one, other in zip(native, single, strict=True):
+        for key, value in other.items():
+            assert (one[key] is None) == (value is None), key
+            assert value is None or one[key] == pytest.approx(value, rel=1e-9), key
+
+
 def test_ranks_put_the_undefined_last() -> None:
     rows = [{"sharpe": None, "fees": 3.0}, {"sharpe": -1.0, "fees": 1.0}, {"sharpe": 2.0, "fees": 2.0}]
     assert [row["sharpe"] for row in rank(rows, "sharpe")] == [2.0, -1.0, None]
