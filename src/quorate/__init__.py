@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from quorate.core.roles import View as View
     from quorate.core.signal import Signal as Signal
     from quorate.indicators.formula import Formula as Formula
+    from quorate.research.strategy import Strategy as Strategy
 
 _HOMES = {
     "Account": "core.account",
@@ -33,6 +34,7 @@ _HOMES = {
     "Quantity": "core.money",
     "ShieldState": "core.roles",
     "Signal": "core.signal",
+    "Strategy": "research.strategy",
     "View": "core.roles",
 }
 __all__ = sorted(_HOMES)

@@ -139,6 +139,7 @@ def test_the_pages_with_an_executed_example_are_these() -> None:
         "docs/life-of-a-tick.md",
         "docs/life-of-an-order.md",
         "docs/statistics.md",
+        "docs/strategies.md",
     ]
 
 

@@ -19,7 +19,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MAX_FUNCTION, MAX_FILE = 70, 500
 PURE = {
     "core", "native", "indicators", "audit", "analysis", "market", "decide", "portfolio", "execution",
-    "shield", "simulator", "agents", "kernel",
+    "shield", "simulator", "research", "agents", "kernel",
 }  # fmt: skip
 BANNED_CALLS = {"print", "eval", "exec", "input", "breakpoint"}
 CLOCKS = {

@@ -82,6 +82,14 @@ def load_plan(request: Request) -> tuple[Plan, list[str]]:
     return plan, notes
 
 
+def load_history(request: Request) -> tuple[list[Series], list[str]]:
+    """(series, notes) of a request alone, without a recipe. Raises InputError, ConfigError or DataError."""
+    series, notes = _series(request, Registry(request.plugins))
+    series = _between(series, request, notes)
+    _refuse_old(series)
+    return series, notes
+
+
 def refuse_live(mode: str) -> None:
     """Raises ConfigError for a mode that has no plugs."""
     if mode not in PLUGS or mode == "replay":

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from quorate.cli import audit, bench, config, init, replay, run, runs
+from quorate.cli import audit, bench, config, init, replay, run, runs, sweep
 from quorate.cli.options import Json
 from quorate.cli.output import INTERNAL, INTERRUPTED, USAGE, fail, kept_for_json, open_streams, say, tell
 from quorate.core.errors import QuorateError
@@ -20,7 +20,7 @@ from quorate.core.errors import QuorateError
 # Flags that may stand anywhere; the value is how much they tell.
 LOUD = {"-v": 1, "--verbose": 1, "-vv": 2, "--debug": 2}
 # Commands that keep a log.
-LOGGED = frozenset({"run", "backtest", "paper"})
+LOGGED = frozenset({"run", "backtest", "paper", "sweep"})
 # The root of typer's own usage errors; its module has moved between versions.
 TYPER_ERROR: type[Exception] = next(
     kind
@@ -54,6 +54,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(runs.app, name="runs")
 app.command()(init.init)
 app.command()(bench.bench)
+app.command()(sweep.sweep)
 
 
 @app.callback()

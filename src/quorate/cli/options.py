@@ -31,3 +31,11 @@ Plugins = Annotated[
 Rulebook = Annotated[str | None, typer.Option("--rulebook", help="A built-in rulebook or the path of one.")]
 AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No live view.")]
+StrategyFile = Annotated[
+    Path | None, typer.Option("--strategy", help="A strategy in Python: a research run, without the desk.")
+]
+Size = Annotated[str, typer.Option("--size", help="With --strategy: 95% of equity, or units such as 0.01.")]
+Latency = Annotated[
+    str, typer.Option("--latency", help="With --strategy: from an order to the venue, as 250ms.")
+]
+Trades = Annotated[bool, typer.Option("--trades", help="With --strategy: list every trade.")]

@@ -72,16 +72,24 @@ def backtest(
     plugin: options.Plugins = [],  # noqa: B006
     rulebook: options.Rulebook = None,
     assume_utc: options.AssumeUtc = False,
+    strategy: options.StrategyFile = None,
+    size: options.Size = "95%",
+    latency: options.Latency = "250ms",
+    trades: options.Trades = False,
     headless: options.Headless = False,
     json: options.Json = False,
 ) -> int:
-    """Run the desk over history at full speed; costs are on."""
+    """Run the desk, or with --strategy a strategy in Python, over history at full speed; costs are on."""
     from quorate.app.load import Request
 
     request = Request(
         mode="backtest", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
         first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
     )  # fmt: skip
+    if strategy is not None:
+        from quorate.cli.research import research
+
+        return research(strategy, request, size=size, latency=latency, trades=trades, as_json=json)
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 
 

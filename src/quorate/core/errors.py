@@ -3,7 +3,8 @@
 QuorateError
 |-- InputError            what a person or a file gave us is wrong            (exit 2)
 |   |-- ConfigError       a recipe, rulebook, option or environment value
-|   `-- DataError         market data: a file, a column, a row
+|   |-- DataError         market data: a file, a column, a row
+|   `-- LookAheadError    a strategy read, or answers as if it had read, what was yet to come
 |-- UnitError             two units that must not meet met                    (exit 4)
 |-- SealError             an order that the shield did not let pass, at the gate
 |-- VenueError            a venue did not do what its port promises
@@ -42,6 +43,10 @@ class ConfigError(InputError):
 
 class DataError(InputError):
     """Market data is wrong: a file, a column or a row, named."""
+
+
+class LookAheadError(InputError):
+    """A strategy read, or answers as if it had read, what was yet to come."""
 
 
 class UnitError(QuorateError, TypeError):

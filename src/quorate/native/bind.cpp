@@ -91,6 +91,7 @@ void bind_exchange(nb::module_& m);  // bind_exchange.cpp
 void bind_limits(nb::module_& m);    // bind_limits.cpp
 void bind_lane(nb::module_& m);      // bind_lane.cpp
 void bind_program(nb::module_& m);   // bind_program.cpp; its plans are one of the lane's change sources
+void bind_runner(nb::module_& m);    // bind_runner.cpp
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
@@ -99,4 +100,5 @@ NB_MODULE(_native, m) {
   bind_limits(m);
   bind_lane(m);
   bind_program(m);
+  bind_runner(m);
 }

@@ -1,0 +1,247 @@
+"""A research run from data to result: bars as market rows, a strategy over them, figures and trades."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from quorate.adapters.feeds.blocks import AT, CLOSE, HIGH, LOW, OPEN, SPREAD, START, VOLUME, WHO, merge
+from quorate.adapters.feeds.history import HistoryFeed
+from quorate.adapters.feeds.series import Series
+from quorate.adapters.feeds.suspect import looked_at
+from quorate.analysis.analysis import Analysis, analyse
+from quorate.app.compose import SUSPECT_TRUST
+from quorate.app.home import new_run
+from quorate.app.load import Request, load_history
+from quorate.app.run import closes_of, default_cash, parse_cash
+from quorate.app.strategy import Body, load_strategy, read_sets
+from quorate.core.errors import InputError
+from quorate.core.instant import parse_span, spell_instant
+from quorate.core.instrument import Instrument
+from quorate.native.exchange import Market, Rows
+from quorate.native.runner import Traded
+from quorate.research.parameters import Value
+from quorate.research.run import ROLES, Run, Setting, Size
+
+LABEL = "a research run: no shield, no rulebook, nothing minted; promote a strategy by a run of the desk"
+LATENCY = "250ms"  # as a recipe's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a person asked of a research run, as typed."""
+
+    strategy: Path
+    request: Request
+    size: str = "95%"
+    latency: str = LATENCY
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that runs of one strategy over one history share."""
+
+    body: Body
+    values: Mapping[str, Value]
+    setting: Setting
+    series: Sequence[Series]
+    notes: Sequence[str]
+    latency: str
+    trust: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished research run: the JSON object, and what screens are made of."""
+
+    result: dict[str, Any]
+    run: Run
+    analysis: Analysis
+
+
+def rows_of(series: Sequence[Series]) -> tuple[list[Instrument], Rows]:
+    """(instruments, market rows) of several series: by instant, then id; a roll stands before its bar."""
+    instruments = sorted((each.instrument for each in series), key=lambda each: each.id)
+    table = merge(series).table
+    rows = np.empty((table.shape[1], len(Market)), np.int64)
+    for column, source in (
+        (Market.AT, AT), (Market.START, START), (Market.OPEN, OPEN), (Market.HIGH, HIGH), (Market.LOW, LOW),
+        (Market.CLOSE, CLOSE), (Market.VOLUME, VOLUME), (Market.SPREAD, SPREAD),
+    ):  # fmt: skip
+        rows[:, column] = table[source]
+    rows[:, Market.INSTRUMENT] = table[WHO] // 2
+    rolls = (table[WHO] & 1) == 0
+    rows[:, Market.KIND] = rolls
+    rows[rolls, Market.CLOSE] = table[HIGH, rolls]  # there the new contract's price stands in `high`
+    rows[rolls, Market.HIGH] = 0
+    return instruments, rows
+
+
+def prepare(asked: Asked) -> Prepared:
+    """Load the strategy and the data. Raises InputError, ConfigError or DataError; nothing is written."""
+    body = load_strategy(asked.strategy)
+    values = body.bind(read_sets(asked.request.sets))
+    size, latency = Size.read(asked.size), parse_span(asked.latency)
+    series, notes = load_history(asked.request)
+    _check(series)
+    series, suspect = looked_at(series)
+    if asked.request.cash is None:
+        cash, why = default_cash(series)
+        notes = [*notes, why]
+    else:
+        cash = parse_cash(asked.request.cash, series[0].instrument.currency)
+    instruments, rows = rows_of(series)
+    setting = Setting(
+        instruments, rows, series[0].interval, cash, latency, size, seed=asked.request.seed or 1
+    )  # fmt: skip
+    trust = max([SUSPECT_TRUST] * suspect + [each.trust for each in series])
+    return Prepared(body, values, setting, series, notes, asked.latency, trust)
+
+
+def _check(series: Sequence[Series]) -> None:
+    """Raises ConfigError for series that one run cannot hold together."""
+    if len(series) > 1:
+        HistoryFeed(series)
+    if len({each.instrument.currency for each in series}) > 1:
+        listed = ", ".join(f"{each.instrument.id} in {each.instrument.currency}" for each in series)
+        raise InputError(f"one account holds one currency: {listed}", where="--data")
+
+
+def perform_research(asked: Asked, *, trades: bool = False, keep: bool = True) -> Finished:
+    """Run a strategy file and say what came of it; ``keep`` leaves result.json in a folder of its own."""
+    prepared = prepare(asked)
+    run = prepared.body.run(prepared.values, prepared.setting)
+    analysis = analyse(run.stats, closes_of(prepared.series), prepared.setting.seed)
+    result = result_of(prepared, run, analysis)
+    if trades:
+        result["trades"] = trade_list(run)
+    if keep:
+        result["run_id"], folder = new_run()
+        _keep(folder, result)
+    return Finished(result, run, analysis)
+
+
+def _keep(folder: Path, result: dict[str, Any]) -> None:
+    try:
+        text = json.dumps(result, indent=1, sort_keys=True) + "\n"
+        (folder / "result.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        result["notes"].append(f"{folder / 'result.json'}: cannot be written: {error.strerror}")
+
+
+def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any]:
+    """The result object, JSON-ready; keys that a run of the desk has too mean the same here."""
+    setting, body = prepared.setting, prepared.body
+    notes = [
+        LABEL,
+        *run.notes,
+        *_fates(run),
+        *prepared.notes,
+        *(n for each in prepared.series for n in each.notes),
+    ]
+    if run.cuts is not None:
+        notes.insert(1, f"no look-ahead found: asked again with {run.cuts} shorter histories")
+    return {
+        "run_id": "",
+        "journal": None,
+        "head_digest": None,
+        "report": None,
+        "orders_digest": run.orders_digest,
+        "mode": "research",
+        "recipe": Path(body.file).stem,
+        "rulebook": "none",
+        "policy": "none",
+        "limits": {"applied": "none"},
+        "product": f"quorate {version('quorate')}",
+        "seed": setting.seed,
+        "data": [
+            {
+                "instrument": each.instrument.id,
+                "name": each.source.name,
+                "sha256": each.source.sha256,
+                "rows": each.source.rows,
+            }
+            for each in prepared.series
+        ],
+        "instruments": [each.id for each in setting.instruments],
+        "interval_ns": setting.interval_ns,
+        "cash": str(setting.cash),
+        "events": int((setting.rows[:, Market.KIND] == 0).sum()),
+        "orders": run.runner.orders,
+        "fills": len(run.fills),
+        "rejections": run.rejections,
+        "look_ahead_cuts": run.cuts,
+        "confidence_mean": run.confidence,
+        "trust_level": prepared.trust,
+        "metrics": msgspec.to_builtins(analysis.metrics),
+        "baselines": msgspec.to_builtins(analysis.baselines),
+        "config": {
+            "strategy": Path(body.file).name,
+            "strategy_sha256": body.digest,
+            "body": body.kind,
+            "name": body.name,
+            "parameters": dict(prepared.values),
+            "size": str(setting.size),
+            "latency": prepared.latency,
+            "costs": {each.id: _costs(each) for each in setting.instruments},
+        },
+        "notes": list(dict.fromkeys(notes)),
+        "partial": False,
+        "halted": False,
+        "ended": "end of data",
+    }
+
+
+def _fates(run: Run) -> list[str]:
+    """What went unlike a person would expect."""
+    notes = [f"{count:,} orders were refused: {reason}" for reason, count in run.rejections.items()]
+    equity = run.stats.curve.equity
+    gone = np.flatnonzero(equity <= 0)
+    if gone.size:
+        when = spell_instant(int(run.stats.curve.at[gone[0]]))
+        notes.append(f"equity was gone at {when}: no figure after that means anything")
+    held = [
+        f"{each.id}: {each.show_quantity(lots)} is still held at the end, worth its last close"
+        for place, each in enumerate(run.setting.instruments)
+        if (lots := run.runner.held(place))
+    ]
+    return [*notes, *held]
+
+
+def _costs(each: Instrument) -> dict[str, str]:
+    names = ("taker_bps", "maker_bps", "commission", "spread_bps", "slippage_bps", "financing_bps_year")
+    return {name: str(getattr(each, name)) for name in names}
+
+
+def trade_list(run: Run) -> list[dict[str, Any]]:
+    """Every closed trade: instants, bars, side, size in base units, prices and money in currency."""
+    listed = []
+    for row, trade in zip(run.trades.tolist(), run.stats.trades, strict=True):
+        terms = run.setting.instruments[row[Traded.INSTRUMENT]]
+        listed.append(
+            {
+                "instrument": trade.instrument,
+                "side": "long" if row[Traded.SIDE] > 0 else "short",
+                "entry_at": spell_instant(trade.opened_at),
+                "exit_at": spell_instant(row[Traded.EXITED_AT]),
+                "entry_bar": row[Traded.OPENED_BAR],
+                "exit_bar": row[Traded.CLOSED_BAR],
+                "size": float(terms.lot * row[Traded.ENTRY_LOTS]),
+                "entry": trade.entry,
+                "exit": trade.exit,
+                "fees": float(Decimal(row[Traded.FEES]) / 10**8),
+                "pnl": float(Decimal(row[Traded.PNL]) / 10**8),
+                "pnl_best": float(Decimal(row[Traded.BEST]) / 10**8),
+                "pnl_worst": float(Decimal(row[Traded.WORST]) / 10**8),
+                "exit_reason": str(ROLES[row[Traded.EXIT_ROLE]]),
+            }
+        )
+    return listed

@@ -1,0 +1,95 @@
+"""`quorate backtest --strategy FILE.py`: a research run, and what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quorate.cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from quorate.analysis.analysis import Analysis
+    from quorate.app.load import Request
+
+NOTES_SHOWN = 12
+# What belongs to a desk, and would be ignored here.
+FOREIGN = (("overlay", "--config"), ("rulebook", "--rulebook"))
+
+
+def research(
+    strategy: Path, request: Request, *, size: str, latency: str, trades: bool, as_json: bool
+) -> int:
+    """Run, say what came of it; returns the exit code. Raises ConfigError for an option of the desk's."""
+    from quorate.app.research import Asked, perform_research
+    from quorate.core.errors import ConfigError
+
+    for name, option in FOREIGN:
+        if getattr(request, name) is not None:
+            raise ConfigError("belongs to a desk, and a research run has none", where=option)
+    asked = Asked(strategy=strategy, request=request, size=size, latency=latency)
+    done = perform_research(asked, trades=trades)
+    if as_json:
+        emit(done.result)
+    else:
+        summarise(done.result, done.analysis)
+    return 0
+
+
+def summarise(result: dict[str, Any], analysis: Analysis) -> None:
+    """The figures, beside buy and hold and chance; then trades if asked for, and notes."""
+    from quorate.analysis import words
+
+    config, metrics = result["config"], analysis.metrics
+    given = ", ".join(f"{name}={value}" for name, value in config["parameters"].items())
+    say(f"research run of {config['strategy']} ({config['body']} body{': ' + given if given else ''})")
+    hold, chance = analysis.baselines.buy_and_hold, analysis.baselines.random
+    between = f"{words.percent(chance.low)} to {words.percent(chance.high)}" if chance else words.UNKNOWN
+    table(
+        [
+            ["", "strategy", "buy and hold", "random trader (5-95 %)"],
+            ["total return", words.percent(metrics.total_return),
+             words.percent(hold.total_return if hold else None), between],
+            ["sharpe", words.number(metrics.sharpe), words.number(hold.sharpe if hold else None), ""],
+            ["max drawdown", words.percent(-metrics.max_drawdown),
+             words.percent(-hold.max_drawdown if hold else None), ""],
+        ]
+    )  # fmt: skip
+    currency = result["cash"].split()[-1]
+    say(
+        f"profit {words.number(metrics.pnl.likely)} {currency}, by the fills' own bounds "
+        f"{words.number(metrics.pnl.pessimistic)} to {words.number(metrics.pnl.optimistic)}; "
+        f"fees {words.number(metrics.fees)}; {metrics.trades:,} trades, {words.share(metrics.win_rate)} won"
+    )
+    say(
+        f"{result['events']:,} bars, {result['orders']:,} orders, {result['fills']:,} fills, "
+        f"size {config['size']}, latency {config['latency']}, trust {result['trust_level']}"
+    )
+    if result.get("trades"):
+        _trades(result["trades"])
+    for line in result["notes"][:NOTES_SHOWN]:
+        say(f"  note: {line}")
+    if len(result["notes"]) > NOTES_SHOWN:
+        say(f"  and {len(result['notes']) - NOTES_SHOWN} more notes in result.json")
+    say(f"orders digest: {result['orders_digest']}")
+    say(f"next: quorate sweep --strategy {config['strategy']} --grid name=from:to")
+
+
+def _trades(trades: list[dict[str, Any]]) -> None:
+    names = (
+        "entry_at",
+        "exit_at",
+        "instrument",
+        "side",
+        "size",
+        "entry",
+        "exit",
+        "fees",
+        "pnl",
+        "exit_reason",
+    )
+    rows = [[name.replace("_", " ") for name in names]]
+    rows += [
+        [f"{each[name]:,.10g}" if isinstance(each[name], float) else str(each[name]) for name in names]
+        for each in trades
+    ]
+    table(rows)

@@ -1,0 +1,260 @@
+"""What the verbs of a strategy do: names to numbers, prices to ticks, units to lots, orders to the runner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from quorate.core.errors import InputError
+from quorate.core.instant import NEVER, parse_span
+from quorate.core.instrument import Instrument
+from quorate.native.exchange import REASONS, ROLES, SIDES, TYPES, Kind
+from quorate.research.book import Floats, Holding, Notice, Ticket
+from quorate.research.parameters import nearest
+
+if TYPE_CHECKING:
+    from quorate.native.runner import Line, Runner
+    from quorate.research.strategy import Strategy
+
+NOTES_MAX = 20
+_ON_TICK = 1e-6  # of a tick: this close to one, a float means that tick
+_SIDES = {code: word for word, code in SIDES.items()}
+_ROLES = {code: word for word, code in ROLES.items()}
+
+
+def ticks_of(price: float, tick: float, way: int = 0) -> int:
+    """A price as ticks: ``way`` -1 down, +1 up, 0 to the nearest, half to even; a hair off a tick is it.
+
+    Raises InputError for a price that is not finite and above zero.
+    """
+    if not math.isfinite(price) or price <= 0:
+        raise InputError(f"{price} is not a price")
+    scaled = price / tick
+    near = round(scaled)
+    if way == 0 or abs(scaled - near) <= _ON_TICK:
+        return near
+    return math.floor(scaled) if way < 0 else math.ceil(scaled)
+
+
+class Desk:
+    """One run's verbs. ``interval_ns``: of the data's own bars. ``notes``: what people should know after."""
+
+    def __init__(self, runner: Runner, instruments: Sequence[Instrument], interval_ns: int) -> None:
+        self.runner = runner
+        self.instruments = instruments
+        self.interval_ns = interval_ns
+        self.subscribed = False
+        self.notes: list[str] = []
+        self.small = 0  # orders below one lot
+        self._places = {each.id: place for place, each in enumerate(instruments)}
+        self._tickets: list[Ticket] = []
+
+    # ---- what is read ----------------------------------------------------------------------------------
+
+    def line(
+        self, name: str, arguments: Sequence[float], column: str, instrument: str | None, every: str | None
+    ) -> Line:
+        """The line of an indicator."""
+        text = ":".join([name, *(f"{each:g}" for each in arguments)])
+        try:
+            return self.runner.line(self.place(instrument), self._every(every), text, column)
+        except ValueError as error:
+            raise InputError(str(error), where="indicator") from error
+
+    def subscribe(self, instrument: str | None, every: str | None) -> None:
+        """Bars to be told of."""
+        self.subscribed = True
+        try:
+            self.runner.subscribe(self.place(instrument), self._every(every))
+        except ValueError as error:
+            raise InputError(str(error), where="bars") from error
+
+    def last(self, column: int, count: int, instrument: str | None, every: str | None) -> Floats:
+        """The last numbers of a column."""
+        if count < 1:
+            raise InputError(f"the last {count} bars are none", todo="count from 1")
+        return self.runner.last(self.place(instrument), self._every(every), column, count)
+
+    def holding(self, instrument: str | None) -> Holding:
+        """What is held of an instrument."""
+        place = self.place(instrument)
+        terms, lots = self.instruments[place], self.runner.held(place)
+        worth, entered = self.runner.entry(place)
+        unit = float(terms.lot * terms.multiplier) * 1e8
+        average = worth / entered / unit if lots else math.nan
+        return Holding(lots, lots * terms.lot_float, average, self.runner.unrealised_e8(place) / 1e8)
+
+    def working(self) -> list[Ticket]:
+        """Orders that may still fill."""
+        self._tickets = [each for each in self._tickets if not each.is_done]
+        return list(self._tickets)
+
+    # ---- what is done ----------------------------------------------------------------------------------
+
+    def target(
+        self,
+        stance: float,
+        instrument: str | None,
+        stop: float | None,
+        target: float | None,
+        limit: float | None,
+    ) -> bool:
+        """Want a stance."""
+        if instrument is None and stop is None and target is None and limit is None:
+            return self._want(0, stance)
+        place = self.place(instrument)
+        tick = self.runner.tick_now(place)
+        way = -1 if stance > 0 else 1
+        return self._want(
+            place,
+            stance,
+            None if limit is None else ticks_of(limit, tick, way),
+            None if stop is None else ticks_of(stop, tick),
+            None if target is None else ticks_of(target, tick),
+        )
+
+    def _want(self, place: int, stance: float, *prices: int | None) -> bool:
+        try:
+            return self.runner.target(place, stance, *prices)
+        except (ValueError, TypeError) as error:
+            raise InputError(str(error).partition("\n")[0], where="target") from error
+
+    def trade(
+        self,
+        side: int,
+        units: float | None,
+        share: float | None,
+        limit: float | None,
+        trigger: float | None,
+        stop_loss: float | None,
+        take_profit: float | None,
+        until: int | None,
+        instrument: str | None,
+    ) -> Ticket:
+        """Buy or sell: what is held the other way is closed first, the rest is entered."""
+        if (units is None) == (share is None):
+            raise InputError("an order is of units, or of a share of equity", where=_verb(side))
+        if limit is not None and trigger is not None:
+            raise InputError("an order has a limit or a trigger", where=_verb(side), todo="leave one out")
+        if take_profit is not None and stop_loss is None:
+            raise InputError("take_profit needs a stop_loss beside it", where=_verb(side))
+        place = self.place(instrument)
+        terms, tick = self.instruments[place], self.runner.tick_now(place)
+        lots = self._lots(place, units, share)
+        if lots < 1:
+            return self._too_small(side, terms)
+        kind, price = TYPES["market"], None
+        if limit is not None:  # never worse than asked
+            kind, price = TYPES["limit"], ticks_of(limit, tick, -side)
+        if trigger is not None:
+            kind, price = TYPES["stop"], ticks_of(trigger, tick)
+        stop = None if stop_loss is None else ticks_of(stop_loss, tick)
+        target = None if take_profit is None else ticks_of(take_profit, tick)
+        out = min(lots, max(0, -side * self.runner.held(place)))
+        last = NEVER if until is None else until
+        numbers: list[int] = []
+        if out:
+            numbers.append(self.runner.submit(place, side, kind, ROLES["exit"], out, price, expires_at=last))
+        if lots > out:
+            entry = self.runner.submit(
+                place, side, kind, ROLES["entry"], lots - out, price, stop, target, last
+            )  # fmt: skip
+            numbers.append(entry)
+        ticket = Ticket(self.runner, tuple(numbers), terms.lot_float)
+        self._tickets.append(ticket)
+        return ticket
+
+    def close(self, instrument: str | None) -> bool:
+        """Out of an instrument, whichever verb led into it."""
+        return self.runner.close(self.place(instrument))
+
+    def timer(self, at: int | None, every: str | None) -> int:
+        """A timer."""
+        if (at is None) == (every is None):
+            raise InputError("a timer rings at an instant, or every span", where="timer")
+        span = 0 if every is None else parse_span(every)
+        try:
+            return self.runner.timer(self.runner.now + span if at is None else at, span)
+        except ValueError as error:
+            raise InputError(str(error), where="timer") from error
+
+    # ---- small ------------------------------------------------------------------------------------------
+
+    def place(self, instrument: str | None) -> int:
+        """The number of an instrument; the first when none is named. Raises InputError for an unknown one."""
+        if instrument is None:
+            return 0
+        place = self._places.get(instrument)
+        if place is None:
+            raise InputError(
+                f"no instrument is called '{instrument}'", todo=nearest(instrument, [*self._places])
+            )
+        return place
+
+    def _every(self, every: str | None) -> int:
+        return 0 if every is None else parse_span(every)
+
+    def _lots(self, place: int, units: float | None, share: float | None) -> int:
+        terms = self.instruments[place]
+        amount = units if units is not None else share
+        if amount is None or not math.isfinite(amount) or amount <= 0:
+            raise InputError(f"{amount} is no quantity", todo="a number above zero")
+        if units is not None:
+            scaled = units / terms.lot_float
+            near = round(scaled)
+            return near if abs(scaled - near) <= _ON_TICK else math.floor(scaled)
+        worth = abs(terms.worth_e8(self.runner.mark(place), 1))
+        numerator, denominator = amount.as_integer_ratio()
+        return max(0, self.runner.equity_e8) * numerator // (worth * denominator) if worth else 0
+
+    def _too_small(self, side: int, terms: Instrument) -> Ticket:
+        self.small += 1
+        note = f"{terms.id}: {_verb(side)} of less than one lot ({terms.show_quantity(1)}) is no order"
+        if note not in self.notes and len(self.notes) < NOTES_MAX:
+            self.notes.append(note)
+        return Ticket(self.runner, (), terms.lot_float, note)
+
+    def notice(self, row: Sequence[int]) -> Notice:
+        """A report as people read it; ``row`` is what the runner tells."""
+        _, order, place, role, side, lots, price, fee, at, reason = row
+        terms = self.instruments[place] if place >= 0 else None
+        return Notice(
+            order=order,
+            instrument="" if terms is None else terms.id,
+            side=_SIDES[side] if terms is not None else "",
+            role=_ROLES[role] if terms is not None else "",
+            units=lots * terms.lot_float if terms is not None else 0.0,
+            price=price * self.runner.tick_now(place) if terms is not None else 0.0,
+            fee=fee / 1e8,
+            at=at,
+            reason=REASONS[reason],
+        )
+
+
+def _verb(side: int) -> str:
+    return "buy" if side > 0 else "sell"
+
+
+def drive(strategy: Strategy, desk: Desk) -> None:
+    """Run a class body to the end: start, then whatever it listens to."""
+    from quorate.research.strategy import Strategy as Base
+
+    strategy._desk = desk
+    strategy.start()
+    kind, runner = type(strategy), desk.runner
+    if not desk.subscribed:
+        for each in desk.instruments:
+            desk.subscribe(each.id, None)
+    heard: dict[int, Any] = {}
+    if kind.on_fill is not Base.on_fill:
+        heard[Kind.FILL] = strategy.on_fill
+    if kind.on_reject is not Base.on_reject:
+        heard[Kind.REJECTED] = strategy.on_reject
+    for code in heard:
+        runner.listen(int(code))
+
+    def on_report(*row: int) -> None:
+        heard[row[0]](desk.notice(row))
+
+    runner.run(strategy.on_bar, on_report, strategy.on_timer)

@@ -1,0 +1,207 @@
+"""Research runs from the command: examples keep their expected results, bodies agree, errors are one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate.app.load import Request
+from quorate.app.research import Asked, perform_research
+from quorate.app.strategy import load_strategy, read_grid
+from quorate.app.sweep import _each, perform_sweep, rank
+from quorate.core.errors import ConfigError, InputError
+from tests.cli_support import one_object, quorate
+from tests.support import ROOT
+
+EXAMPLES = ROOT / "examples"
+EXPECTED: dict[str, Any] = json.loads((EXAMPLES / "expected.json").read_text("utf-8"))
+TAPE: str = EXPECTED["data"]
+BODIES = ("event", "array", "signal", "formula")
+
+
+def asked(name: str, **more: Any) -> Asked:
+    request = Request(data=[more.pop("data", TAPE)], sets=more.pop("sets", ()))
+    return Asked(strategy=EXAMPLES / f"{name}.py", request=request, **more)
+
+
+def measured(name: str) -> dict[str, Any]:
+    """What `expected.json` holds of one example."""
+    result = perform_research(asked(name), keep=False).result
+    metrics = result["metrics"]
+    figures = ("total_return", "sharpe", "max_drawdown", "trades", "win_rate", "fees")
+    return {"orders_digest": result["orders_digest"], **{key: metrics[key] for key in figures}}
+
+
+def test_every_example_has_its_expected_results() -> None:
+    assert sorted(EXPECTED["examples"]) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED["examples"]))
+def test_an_example_gives_what_it_gave(name: str) -> None:
+    found, expected = measured(name), EXPECTED["examples"][name]
+    assert found.pop("orders_digest") == expected["orders_digest"]
+    for key, value in found.items():
+        assert value == pytest.approx(expected[key], rel=1e-9), key
+    assert found["trades"] >= 5
+
+
+def test_the_cross_is_one_strategy_in_every_body() -> None:
+    digests = {EXPECTED["examples"][f"sma_cross_{body}"]["orders_digest"] for body in BODIES}
+    assert len(digests) == 1
+    other = perform_research(asked("sma_cross_event", sets=["fast=11"]), keep=False).result
+    assert other["orders_digest"] not in digests
+
+
+def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
+    words = ("backtest", "--strategy", str(EXAMPLES / "sma_cross_event.py"), "--data", TAPE)
+    done = quorate(*words, "--set", "fast=12", "--size", "30%", "--trades", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = one_object(done.stdout)
+    assert (result["mode"], result["rulebook"], result["journal"]) == ("research", "none", None)
+    assert result["config"]["parameters"] == {"fast": 12, "slow": 30}
+    assert (result["config"]["size"], result["config"]["latency"]) == ("30%", "250ms")
+    assert any("no shield" in note for note in result["notes"])
+    trades = result["trades"]
+    assert len(trades) == result["metrics"]["trades"] > 0
+    assert sum(each["pnl"] for each in trades) == pytest.approx(
+        result["metrics"]["expectancy"] * len(trades), rel=1e-9
+    )
+    assert all(each["entry_bar"] <= each["exit_bar"] and each["exit_reason"] == "exit" for each in trades)
+    listed = one_object(quorate("runs", "list", "--json", cwd=tmp_path).stdout)
+    assert result["run_id"] in json.dumps(listed)
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "said"),
+    [
+        ("x = 1\n", (), "holds no strategy"),
+        ("1/0\n", (), "does not load: ZeroDivisionError"),
+        ("def positions(o): return o.close * 0\ndef get_signal(o, s): ...\n", (), "holds 2 strategies"),
+        ("def positions(o, n): return o.close * 0\n", (), "'n' needs a default"),
+        ("def positions(o, size=1): return o.close * 0\n", ("--set", "siez=1"), "did you mean 'size'"),
+        ("def positions(o, n=1): return o.close * 0\n", ("--set", "n=x"), "n must be a whole number"),
+        ("def positions(o): return o.close * 0\n", ("--rulebook", "balanced"), "belongs to a desk"),
+        ("def positions(o): return o.close * 0\n", ("--size", "0"), "is no size"),
+        ("def positions(o): return o.close > o.close[-1]\n", (), "bars are known"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    source: str, words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from quorate.cli.main import invoke
+
+    file = tmp_path / "mine.py"
+    file.write_text(source, encoding="utf-8")
+    data = "synthetic:seed=1,bars=100"
+    assert invoke(["backtest", "--strategy", str(file), "--data", data, *words]) == 2
+    told = capsys.readouterr().err.strip()
+    assert said in told
+    assert told.count("\n") == 0
+
+
+def test_a_strategy_that_fails_names_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from quorate import Strategy\n\n\nclass Mine(Strategy):\n    def on_bar(self, bar):\n"
+        "        if bar.number == 3:\n            raise ValueError('no')\n",
+        encoding="utf-8",
+    )
+    request = Request(data=["synthetic:seed=1,bars=100"])
+    with pytest.raises(InputError, match=r"mine\.py, line 7: fails at 2024-01-01T00:04:00Z: ValueError: no"):
+        perform_research(Asked(strategy=file, request=request), keep=False)
+
+
+# ---- sweeps --------------------------------------------------------------------------------------------
+
+SMALL = "synthetic:seed=3,bars=2000,interval=15m"
+
+
+def test_a_sweep_is_so_many_runs() -> None:
+    grid = ["fast=5:8", "slow=20,30"]
+    told: list[tuple[int, int]] = []
+    swept = perform_sweep(
+        asked("sma_cross_event", data=SMALL), grid, progress=lambda done, total: told.append((done, total))
+    )
+    assert [(row["fast"], row["slow"]) for row in swept.rows] == [
+        (fast, slow) for fast in (5, 6, 7) for slow in (20, 30)
+    ]
+    assert told == [(done, 6) for done in range(1, 7)]
+    assert swept.result["trials"] == 6
+    for row in swept.rows:
+        sets = [f"fast={row['fast']}", f"slow={row['slow']}"]
+        alone = perform_research(asked("sma_cross_event", data=SMALL, sets=sets), keep=False).result
+        assert {key: row[key] for key in ("sharpe", "trades", "total_return")} == {
+            key: alone["metrics"][key] for key in ("sharpe", "trades", "total_return")
+        }
+    best = max(row["sharpe"] for row in swept.rows)
+    assert swept.result["rows"][0]["sharpe"] == best
+
+
+def test_processes_give_the_same_rows_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate.app import sweep
+
+    ask = asked("sma_cross_event", data=SMALL)
+    grid = ["fast=5:7", "slow=20,30"]
+    alone = perform_sweep(ask, grid)
+    monkeypatch.setattr(sweep, "ALONE_MAX", 0)
+    monkeypatch.setattr(sweep.os, "cpu_count", lambda: 2)
+    assert perform_sweep(ask, grid).rows == alone.rows
+    assert _each is sweep._each
+
+
+def test_a_native_sweep_gives_what_single_runs_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate.app import sweep
+
+    ask, grid = asked("sma_cross_formula", data=SMALL), ["fast=5:9", "slow=20,30"]
+    native = perform_sweep(ask, grid).rows
+    monkeypatch.setattr(sweep, "stays_native", lambda prepared: False)
+    single = perform_sweep(ask, grid).rows
+    assert len({row["sharpe"] for row in native}) > 4
+    for one, other in zip(native, single, strict=True):
+        for key, value in other.items():
+            assert (one[key] is None) == (value is None), key
+            assert value is None or one[key] == pytest.approx(value, rel=1e-9), key
+
+
+def test_ranks_put_the_undefined_last() -> None:
+    rows = [{"sharpe": None, "fees": 3.0}, {"sharpe": -1.0, "fees": 1.0}, {"sharpe": 2.0, "fees": 2.0}]
+    assert [row["sharpe"] for row in rank(rows, "sharpe")] == [2.0, -1.0, None]
+    assert [row["fees"] for row in rank(rows, "fees")] == [1.0, 2.0, 3.0]
+
+
+def test_grids_are_half_open_ranges_or_lists() -> None:
+    body = load_strategy(EXAMPLES / "sma_cross_event.py")
+    assert read_grid(["fast=5:8", "slow=20:30:5"], body) == {"fast": [5, 6, 7], "slow": [20, 25]}
+    assert read_grid(["slow=30,10"], body) == {"slow": [30, 10]}
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ("fast", "is no grid"),
+        ("fsat=1:3", "did you mean 'fast'"),
+        ("fast=5:5", "is empty"),
+        ("fast=a:b", "is no range"),
+        ("fast=1,x", "fast must be a whole number"),
+        ("fast=1,1", "names a value twice"),
+    ],
+)
+def test_wrong_grids_are_one_line(grid: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_grid([grid], load_strategy(EXAMPLES / "sma_cross_event.py"))
+
+
+def test_the_sweep_command_ranks_and_draws(tmp_path: Path) -> None:
+    words = ("sweep", "--strategy", str(EXAMPLES / "sma_cross_event.py"), "--data", SMALL, "--top", "2")
+    done = quorate(*words, "--grid", "fast=5:8", "--grid", "slow=20:24", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith("best sharpe first")
+    assert "and 10 more (--top)" in lines
+    drawn = [line for line in lines if line.endswith("|")]
+    assert len(drawn) == 3
+    assert "@" in "".join(drawn)
+    assert any("12 combinations were tried" in line for line in lines)
