@@ -7,7 +7,7 @@ Market rows are int64 (n, 10) with the columns of `Market`, grouped by instant. 
     QUOTE                          open (bid), close (ask), low (lots bid), high (lots asked)
     MARK, INDEX                    open (price)
     FUNDING                        open (1e-12 of the worth at the mark that longs pay shorts)
-    FX                             close of the currency in the instrument's place are worth open of the account's
+    FX                             close of the currency in the instrument's place is worth open of ours
 
 Report rows are int64 (m, 16) with the columns of `Told`:
 
