@@ -28,7 +28,7 @@ def test_native_and_oracle_agree_and_what_must_hold_holds(seed: int) -> None:
 
 def test_the_flows_reach_every_type_force_kind_and_reason() -> None:
     kinds, reasons, types, forces = set(), set(), set(), set()
-    for seed in range(100):
+    for seed in range(220):
         pair = flow(seed)
         for row in pair.told:
             kinds.add(row[Told.KIND])
