@@ -314,6 +314,21 @@ def test_buy_and_sell_cover_before_they_open() -> None:
     assert [row[1:3] for row in fills(run)] == [[-1, 3_000], [1, 3_000], [1, 2_000], [-1, 2_000]]
 
 
+def test_close_and_buy_in_one_go_turn_a_position() -> None:
+    def on_bar(self: Any, bar: Any) -> None:
+        if bar.number == 0:
+            self.sell(2)
+        if bar.number == 2:
+            self.close()
+            self.buy(1)
+            self.buy(1)
+        if bar.number == 4:
+            assert self.position.units == 2
+
+    run = play(on_bar, setting(flat(*[1000] * 7), free()))
+    assert [row[1:3] for row in fills(run)] == [[-1, 2_000], [1, 2_000], [1, 1_000], [1, 1_000]]
+
+
 def test_orders_at_a_price_wait_and_can_be_cancelled() -> None:
     rows = flat(*[1000] * 6)
     rows[2, Market.LOW] = 900

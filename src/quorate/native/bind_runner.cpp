@@ -315,6 +315,7 @@ void bind_runner(nb::module_& m) {
              return std::make_tuple(static_cast<std::int64_t>(state.status), state.lots, state.filled);
            }, "order"_a)
       .def("held", [](Desk& d, std::int64_t i) { return d.runner.held(i); }, "instrument"_a)
+      .def("leaving", [](Desk& d, std::int64_t i) { return d.runner.leaving(i); }, "instrument"_a)
       .def("mark", [](Desk& d, std::int64_t i) {
              d.runner.held(i);  // refuses an instrument that is not known
              return d.runner.exchange().ledger().mark(static_cast<std::size_t>(i));

@@ -208,7 +208,23 @@ OrderId Runner::submit(Order order) {
   if (states_.size() <= place) states_.resize(place + family);
   states_[place] = {Status::sent, order.lots, 0};
   ++orders_;
+  if (order.role == Role::exit && order.type == Type::market) {
+    std::vector<OrderId>& exits = desires_[static_cast<std::size_t>(order.instrument)].exits;
+    if (exits.size() >= 8) leaving(order.instrument);  // the dead must not pile up
+    exits.push_back(id);
+  }
   return id;
+}
+
+Lots Runner::leaving(std::int64_t instrument) {
+  std::vector<OrderId>& exits = desires_[place(instrument)].exits;
+  std::erase_if(exits, [this](OrderId id) { return !alive(id); });
+  Lots lots = 0;
+  for (const OrderId id : exits) {
+    const OrderState& state = states_[static_cast<std::size_t>(id)];
+    lots += state.lots - state.filled;
+  }
+  return lots;
 }
 
 // Lots of a stance, rounded down, from the equity at this instant's close.

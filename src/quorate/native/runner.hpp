@@ -81,6 +81,9 @@ class Runner {
   // Wants nothing of it, and sends out what is held by whatever order; whether anything is.
   bool close(std::int64_t instrument);
   OrderId submit(Order order);
+
+  // Lots of market exits that are on their way: what is held and not among them is still to be left.
+  Lots leaving(std::int64_t instrument);
   bool cancel(OrderId id) { return exchange_.cancel(id, now_); }
 
   Instant now() const { return now_; }
@@ -127,6 +130,7 @@ class Runner {
     OrderId entry = none, exit = none;  // that the last decision sent
     bool rests = false;                 // its entry has a limit
     bool waits = false;
+    std::vector<OrderId> exits;  // at the market, the dead ones swept when somebody asks
   };
   struct Subscription {
     const Stream* stream;

@@ -151,7 +151,9 @@ class Desk:
             kind, price = TYPES["stop"], ticks_of(trigger, tick)
         stop = None if stop_loss is None else ticks_of(stop_loss, tick)
         target = None if take_profit is None else ticks_of(take_profit, tick)
-        out = min(lots, max(0, -side * self.runner.held(place)))
+        # What already is on its way out is not covered twice: close() and buy() in one go turn a position.
+        still = max(0, -side * self.runner.held(place)) - self.runner.leaving(place)
+        out = min(lots, max(0, still))
         last = NEVER if until is None else until
         numbers: list[int] = []
         if out:
