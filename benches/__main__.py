@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("desk", "journal", "first_run")
+ALL = (
+    "desk", "journal", "first_run", "engine", "exchange", "runner", "lane", "formula", "analysis",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ identical, another seed gives another head, and a paper session over the same ta
 limits: the compiled limits answer as the Python shield does, step by step on ten thousand random desks.
 exchange: the native exchange and its readable oracle tell the same in ten thousand random flows of every
 order type over bars, trades and quotes, and what must hold of any exchange holds in each.
+agree: three strategies on three real sets trade as in backtesting.py, trade by trade (`make bench-peers` first).
 """
 
 from __future__ import annotations
@@ -160,7 +161,14 @@ def exchange() -> int:
     return 0
 
 
-PROOFS = {"real": real, "limits": limits, "exchange": exchange}
+def agree() -> int:
+    """Must show 2 of the native exchange's issue."""
+    from benches.agree import main as compare
+
+    return compare()
+
+
+PROOFS = {"agree": agree, "real": real, "limits": limits, "exchange": exchange}
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ def names() -> list[str]:
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="Which one: desk, journal, first-run.")],
+    name: Annotated[str, typer.Argument(help="Which one: desk, engine, journal, first-run ...")],
     json: options.Json = False,
 ) -> int:
     """Run one bench and print its JSON; benches are run alone."""
