@@ -1,7 +1,7 @@
 """Workloads A, B and C beside the peers, in one run: `quorate bench engine` (peers by `make bench-peers`).
 
-One tape for all: seeded one-minute bars, SMA 10/30 crosses, one unit a side, 5 bps a fill, no other cost. Imports
-and reading the tape are outside everybody's clock; indicators, orders, fills, equity and the figures are inside.
+One tape for all: seeded one-minute bars, SMA 10/30 crosses, one unit a side, 5 bps a fill, no other cost.
+Imports and reading the tape are outside everybody's clock; indicators, orders, fills and figures inside.
 
 A    a Python class with on_bar, a million bars, one thread (slower peers run a part of them)
 B    a formula, indicators in the clock; an array, signals given, for the peer too; a million bars, one thread

@@ -5,7 +5,7 @@ identical, another seed gives another head, and a paper session over the same ta
 limits: the compiled limits answer as the Python shield does, step by step on ten thousand random desks.
 exchange: the native exchange and its readable oracle tell the same in ten thousand random flows of every
 order type over bars, trades and quotes, and what must hold of any exchange holds in each.
-agree: three strategies on three real sets trade as in backtesting.py, trade by trade (`make bench-peers` first).
+agree: three strategies on three real sets trade as in backtesting.py, trade by trade; `make bench-peers`.
 """
 
 from __future__ import annotations

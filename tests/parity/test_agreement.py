@@ -1,4 +1,4 @@
-"""Trade by trade the same as backtesting.py, where its environment (`make bench-peers`) and data are at hand."""
+"""Trade by trade the same as backtesting.py, where it (`make bench-peers`) and the data are at hand."""
 
 from __future__ import annotations
 
