@@ -193,8 +193,8 @@ def cagr(curve: Curve, start: int, interval: int) -> float | None:
     span = int(curve.at[-1] - curve.at[0]) + interval
     if span < CAGR_MIN:
         return None
-    ratio = int(curve.equity[-1]) / start
-    return math.expm1(math.log(ratio) * YEAR / span) if ratio > 0 else -1.0
+    end = int(curve.equity[-1])
+    return math.expm1(math.log1p((end - start) / start) * YEAR / span) if end > 0 else -1.0
 
 
 def drawdown(curve: Curve, start: int, interval: int) -> tuple[float, int]:

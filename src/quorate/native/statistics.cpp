@@ -67,9 +67,10 @@ Risk risk_of(std::span<const std::int64_t> days, std::int64_t start_e8, double p
 double growth_of(const Totals& totals, Instant interval_ns) {
   const Wide span = Wide{totals.last_at} - totals.first_at + interval_ns;
   if (totals.bars == 0 || span < growth_min_ns) return nan;
-  const double grown = static_cast<double>(totals.end_e8) / static_cast<double>(totals.start_e8);
-  if (grown <= 0) return -1.0;
-  return std::expm1(std::log(grown) * static_cast<double>(year_ns) / static_cast<double>(span));
+  if (totals.end_e8 <= 0) return -1.0;
+  // Of the gain, which is exact, and not of the quotient, which has lost a small gain's digits.
+  const double gain = static_cast<double>(totals.end_e8 - totals.start_e8) / static_cast<double>(totals.start_e8);
+  return std::expm1(std::log1p(gain) * static_cast<double>(year_ns) / static_cast<double>(span));
 }
 
 }  // namespace
