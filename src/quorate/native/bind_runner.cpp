@@ -74,13 +74,27 @@ double back(const Line& line, std::int64_t place) {
   return line.back(static_cast<std::size_t>(-place));
 }
 
-// Another line, or a level. By hand: choosing between overloads costs more than the question.
-template <typename Ask>
-bool against(nb::handle other, Ask ask) {
+// Another line, or a level. As the interpreter's own methods of one argument: whatever stands between it and
+// the question costs more than the question.
+template <auto ask_line, auto ask_level>
+PyObject* against(PyObject* self, PyObject* other) noexcept {
   static const nb::handle lines = nb::type<Line>();
-  if (other.type().is(lines)) return ask(*nb::inst_ptr<Line>(other));
-  return ask(nb::cast<double>(other));
+  const Line& line = *nb::inst_ptr<Line>(self);
+  if (nb::handle(other).type().is(lines)) return PyBool_FromLong((line.*ask_line)(*nb::inst_ptr<Line>(other)));
+  const double level = PyFloat_AsDouble(other);
+  if (level == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
+  return PyBool_FromLong((line.*ask_level)(level));
 }
+
+using AskLine = bool (Line::*)(const Line&) const;
+using AskLevel = bool (Line::*)(double) const;
+PyMethodDef line_methods[] = {
+    {"crossed_above", &against<static_cast<AskLine>(&Line::crossed_above), static_cast<AskLevel>(&Line::crossed_above)>,
+     METH_O, "Whether this bar brought it from at or below another line, or a level, to above."},
+    {"crossed_below", &against<static_cast<AskLine>(&Line::crossed_below), static_cast<AskLevel>(&Line::crossed_below)>,
+     METH_O, "The same from at or above to below."},
+    {nullptr, nullptr, 0, nullptr}};
+PyType_Slot line_slots[] = {{Py_tp_methods, line_methods}, {0, nullptr}};
 
 double lag(const Line& line, std::int64_t bars) {
   if (bars < 0) throw LookAhead("a lag of " + std::to_string(bars) + " bars is a bar that is yet to come");
@@ -93,6 +107,10 @@ class Hands final : public Listener {
   Hands(const std::vector<Terms>& terms, nb::object on_bar, nb::object on_report, nb::object on_timer)
       : on_bar_(std::move(on_bar)), on_report_(std::move(on_report)), on_timer_(std::move(on_timer)) {
     for (const Terms& each : terms) names_.push_back(nb::str(each.name.c_str()));
+    if (nb::hasattr(on_bar_, "__func__")) {  // a bound method's two halves, so that each bar need not part them
+      self_ = on_bar_.attr("__self__");
+      on_bar_ = on_bar_.attr("__func__");
+    }
   }
 
   void on_bar(std::size_t subscription, const Stream& stream, std::size_t number) override {
@@ -105,7 +123,11 @@ class Hands final : public Listener {
     Now& now = *nb::inst_ptr<Now>(shown);
     now.number = static_cast<std::int64_t>(number);
     now.candle = number + 1 == stream.size() ? stream.last() : stream.candle(number);
-    on_bar_(shown);
+    PyObject* arguments[] = {nullptr, self_.ptr(), shown.ptr()};
+    const std::size_t first = self_.is_valid() ? 1 : 2;
+    nb::object answer = nb::steal(PyObject_Vectorcall(on_bar_.ptr(), arguments + first,
+                                                      (3 - first) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+    if (!answer.is_valid()) throw nb::python_error();
   }
 
   void on_report(const Report& report) override {
@@ -117,7 +139,7 @@ class Hands final : public Listener {
   void on_timer(std::int64_t timer) override { on_timer_(timer); }
 
  private:
-  nb::object on_bar_, on_report_, on_timer_;
+  nb::object self_, on_bar_, on_report_, on_timer_;
   std::vector<nb::object> names_, bars_;
 };
 
@@ -243,7 +265,7 @@ Instants instants(nb::handle self, std::int64_t instrument, std::int64_t every_n
 
 void bind_line(nb::module_& m) {
   nb::exception<LookAhead>(m, "LookAhead", PyExc_IndexError);
-  nb::class_<Line>(m, "Line", "One number a closed bar: an indicator's column. NaN while undefined.")
+  nb::class_<Line>(m, "Line", nb::type_slots(line_slots), "One number a closed bar: an indicator's column. NaN while undefined.")
       .def_prop_ro("value", &Line::now, "After the last closed bar.")
       .def("__float__", &Line::now)
       .def_prop_ro("name", &Line::name)
@@ -253,16 +275,6 @@ void bind_line(nb::module_& m) {
       .def("last", [](const Line& line, std::size_t count) {
              return recent(line.values().data(), line.values().size(), count);
            }, "count"_a, "Up to so many last values, oldest first: a copy.")
-      .def("crossed_above",
-           [](const Line& line, nb::handle other) {
-             return against(other, [&line](const auto& level) { return line.crossed_above(level); });
-           }, "other"_a, nb::sig("def crossed_above(self, other: Line | float) -> bool"),
-           "Whether this bar brought it from at or below another line, or a level, to above.")
-      .def("crossed_below",
-           [](const Line& line, nb::handle other) {
-             return against(other, [&line](const auto& level) { return line.crossed_below(level); });
-           }, "other"_a, nb::sig("def crossed_below(self, other: Line | float) -> bool"),
-           "The same from at or above to below.")
       .def("__gt__", [](const Line& a, const Line& b) { return a.now() > b.now(); })
       .def("__gt__", [](const Line& a, double b) { return a.now() > b; })
       .def("__lt__", [](const Line& a, const Line& b) { return a.now() < b.now(); })

@@ -52,6 +52,22 @@ class Exchange {
   // reports up to and of this instant. Allocates nothing when nothing happens.
   void advance(std::span<const MarketEvent> events, std::vector<Report>& out);
 
+  // Takes the only row of the next instant where it is a bar at which the price moves on and nothing else can
+  // happen, as `advance` would. False, and nothing is done, where more might: then `advance` takes it.
+  bool pass(const MarketEvent& bar) {
+    if (bar.kind != MarketEvent::bar || static_cast<std::uint64_t>(bar.instrument) >= markets_.size()) return false;
+    const auto i = static_cast<std::size_t>(bar.instrument);
+    const Market& market = markets_[i];
+    const bool follows = bar.at > at_ && bar.at < forever;
+    const bool today = static_cast<std::uint64_t>(bar.at - market.day * day_ns) < day_ns;  // no financing is due
+    const bool busy = head_ < waiting_.size() || !changes_.empty() || !market.book.empty() || !retired_.empty() ||
+                      orphans_ || unsettled_ || margin_.watched() || !failure_.empty();
+    if (!follows || !today || busy) return false;
+    at_ = bar.at;
+    ledger_.mark(i, bar.close);
+    return true;
+  }
+
   // The same for a whole block, instant after instant. A bad row is found before anything is done.
   void run(std::span<const MarketEvent> events, std::vector<Report>& out);
 

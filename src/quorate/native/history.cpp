@@ -72,6 +72,17 @@ QUORATE_WIDER std::uint64_t falls(const std::int64_t* at, std::size_t count) {
   return falls;
 }
 
+// Whether each bar starts where the one before closed, all of one length.
+QUORATE_WIDER bool is_even(const std::int64_t* at, const std::int64_t* start, std::size_t count) {
+  const auto step = static_cast<std::uint64_t>(at[0]) - static_cast<std::uint64_t>(start[0]);
+  auto next = static_cast<std::uint64_t>(at[0]);
+  std::uint64_t off = 0;
+  for (std::size_t i = 0; i < count; ++i, next += step) {
+    off |= (static_cast<std::uint64_t>(at[i]) ^ next) | (static_cast<std::uint64_t>(start[i]) ^ (next - step));
+  }
+  return off == 0;
+}
+
 // Least, greatest and sum of a few prices.
 QUORATE_WIDER Tape::Range range_of(const Tape::Price* first, std::size_t count) {
   Tape::Price low = first[0], high = first[0];
@@ -139,6 +150,10 @@ void Tape::narrow() {
   quoted_ = top(found.quoted);
   frozen_ = top(found.frozen);
   if (!narrow_) return;
+  if (is_even(columns_.at.data(), columns_.start.data(), count)) {
+    first_at_ = columns_.at[0];
+    step_ = first_at_ - columns_.start[0];
+  }
   price_max_ = 1;
   while (price_max_ <= static_cast<std::int64_t>(found.magnitude & 0x7fff'ffff)) price_max_ *= 2;
   blocks_.reserve(count / block + 1);

@@ -35,8 +35,12 @@ class Tape {
   const Calendar& calendar() const { return calendar_; }
   std::span<const DayEnd> day_ends() const { return day_ends_; }
   exchange::MarketEvent event(std::int32_t bar) const;
-  Instant at(std::int32_t bar) const { return columns_.at[static_cast<std::size_t>(bar)]; }
-  Instant start(std::int32_t bar) const { return columns_.start[static_cast<std::size_t>(bar)]; }
+  Instant at(std::int32_t bar) const {
+    return step_ != 0 ? first_at_ + bar * step_ : columns_.at[static_cast<std::size_t>(bar)];
+  }
+  Instant start(std::int32_t bar) const {
+    return step_ != 0 ? first_at_ + (bar - 1) * step_ : columns_.start[static_cast<std::size_t>(bar)];
+  }
 
   // Whether every price fits 30 bits and every bar's extremes hold its open and its close. All that follows is
   // of such a tape only.
@@ -53,8 +57,10 @@ class Tape {
   void expect(std::int32_t bar, bool extremes) const {
 #ifdef __GNUC__
     const auto i = static_cast<std::size_t>(bar);
-    __builtin_prefetch(columns_.at.data() + i);
-    __builtin_prefetch(columns_.start.data() + i + 1);
+    if (step_ == 0) {
+      __builtin_prefetch(columns_.at.data() + i);
+      __builtin_prefetch(columns_.start.data() + i + 1);
+    }
     __builtin_prefetch(columns_.open.data() + i + 1);
     __builtin_prefetch(close_.data() + i);
     if (!extremes) return;
@@ -76,6 +82,7 @@ class Tape {
   std::vector<DayEnd> day_ends_;
   std::vector<std::int32_t> day_starts_;
   bool narrow_ = false, quoted_ = false, frozen_ = false;
+  Instant first_at_ = 0, step_ = 0;  // bar after bar without a gap: no memory need be read; 0 where it is not so
   std::int64_t price_max_ = 0;
   std::unique_ptr<Price[]> close_own_;
   std::span<const Price> close_;

@@ -50,7 +50,10 @@ Stream::Slot& Stream::slot(std::string_view indicator) {
   Slot made{std::string(indicator), parse_indicator(indicator), nullptr, {}, {}};
   made.indicator = made.spec.make();
   made.row.resize(made.spec.columns.size());
-  for (const std::string& name : made.spec.columns) made.lines.push_back(&lines_.emplace_back(name));
+  for (const std::string& name : made.spec.columns) {
+    made.lines.push_back(&lines_.emplace_back(name));
+    made.lines.back()->expect(bars_max_);
+  }
   for (std::size_t i = 0; i < size(); ++i) feed(made, candle(i).ohlcv);
   slots_.push_back(std::move(made));
   return slots_.back();

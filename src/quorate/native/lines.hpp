@@ -32,6 +32,8 @@ class Line {
     values_.push_back(value);
   }
 
+  void expect(std::size_t bars) { values_.reserve(bars); }
+
   double now() const { return now_; }  // NaN while undefined
   double before() const { return before_; }
   double back(std::size_t bars) const {  // NaN where there was no bar yet

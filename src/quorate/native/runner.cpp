@@ -126,12 +126,15 @@ std::int64_t Runner::timer(Instant at, std::int64_t every_ns) {
 void Runner::run(Listener& listener) {
   for (std::size_t first = 0, next = 0; first < rows_.size(); first = next) {
     const Instant at = rows_[first].at;
-    while (next < rows_.size() && rows_[next].at == at) ++next;
+    for (next = first + 1; next < rows_.size() && rows_[next].at == at;) ++next;
     if (timer_due_ < at) ring(at - 1, listener);
-    fresh_.clear();
-    exchange_.advance(rows_.subspan(first, next - first), fresh_);
+    const bool quiet = next - first == 1 && exchange_.pass(rows_[first]);
+    if (!quiet) {
+      fresh_.clear();
+      exchange_.advance(rows_.subspan(first, next - first), fresh_);
+    }
     now_ = at;
-    if (!fresh_.empty()) hear(listener);
+    if (!quiet && !fresh_.empty()) hear(listener);
     for (std::size_t row = first; row < next; ++row) show(rows_[row]);
     shown_ = next;
     tell(listener);
@@ -186,6 +189,19 @@ void Runner::ring(Instant until, Listener& listener) {
 
 void Runner::sample() {
   const Ledger& ledger = exchange_.ledger();
+  at_.push_back(now_);
+  if (ledger.size() == 1) {  // nearly always, and 63 bits nearly always do
+    const Ratio& worth = exchange_.terms()[0].worth;
+    std::int64_t paid, all, equity;
+    const bool wide = __builtin_mul_overflow(ledger.mark(0), ledger.lots(0), &paid) ||
+                      __builtin_mul_overflow(paid, worth.numerator, &all) || all < -int64_max ||
+                      __builtin_add_overflow(ledger.cash_e8(), all, &equity) || equity < -int64_max;
+    if (!wide && worth.denominator == 1) {
+      equity_.push_back(equity);
+      gross_.push_back(all < 0 ? -all : all);
+      return;
+    }
+  }
   Wide gross = 0;
   Wide equity = ledger.cash_e8();
   for (std::size_t i = 0; i < ledger.size(); ++i) {
@@ -194,7 +210,6 @@ void Runner::sample() {
     gross = add(gross, magnitude(worth));
     equity = add(equity, worth);
   }
-  at_.push_back(now_);
   equity_.push_back(narrow(equity, "equity"));
   gross_.push_back(narrow(gross, "exposure"));
 }
