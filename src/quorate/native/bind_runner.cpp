@@ -71,14 +71,14 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> recent(const double* data, std::size
 // line[0] is now, line[-1] the bar before. There is no other way to go.
 double back(const Line& line, std::int64_t place) {
   if (place > 0) throw LookAhead(line.name() + "[" + std::to_string(place) + "] is a bar that is yet to come");
-  return line.back(static_cast<std::size_t>(-place));
+  return line.back(std::size_t{0} - static_cast<std::size_t>(place));
 }
 
 // Another line, or a level. By hand: choosing between overloads costs more than the question.
 template <typename Ask>
 bool against(nb::handle other, Ask ask) {
   static const nb::handle lines = nb::type<Line>();
-  if (other.type().is(lines)) return ask(*nb::inst_ptr<Line>(other));
+  if (other.type().is(lines) && nb::inst_ready(other)) return ask(*nb::inst_ptr<Line>(other));
   return ask(nb::cast<double>(other));
 }
 
