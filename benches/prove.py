@@ -6,6 +6,7 @@ limits: the compiled limits answer as the Python shield does, step by step on te
 exchange: the native exchange and its readable oracle tell the same in ten thousand random flows of every
 order type over bars, trades and quotes, and what must hold of any exchange holds in each.
 agree: three strategies on three real sets trade as in backtesting.py, trade by trade; `make bench-peers`.
+fuzz: thousands of hostile callers of the native core, in processes of their own: none crashes or hangs it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.fuzz import CASES
 from tests.limits_flow import flow
 from tests.oracles.exchange.flows import flow as order_flow
 from tests.parity.test_native_orders import hold
@@ -39,6 +41,7 @@ COMMAND = [str(Path(sys.executable).with_name("quorate"))]
 TRADES_MIN = 30
 DESKS, DESKS_AT_ONCE = 10_000, 250
 FLOWS, BLOCK = 10_000, 500
+SEEDS, SEEDS_AT_ONCE, HANG_S = 1_000, 50, 300
 FILL = 4  # a report's kind
 EXCHANGE = (  # the native files that this proof is about
     "costs", "events", "exchange", "fills", "ledger", "matching", "money", "orders", "rules", "ticks",
@@ -168,7 +171,31 @@ def agree() -> int:
     return compare()
 
 
-PROOFS = {"agree": agree, "real": real, "limits": limits, "exchange": exchange}
+def fuzz() -> int:
+    """Blocks of seeds of every case; resumes after the last that ended well, and begins anew with other sources."""
+    before = kept("fuzz")
+    fresh: dict[str, int] = dict.fromkeys(CASES, 0)
+    proved = {**fresh, **before["seeds"]} if before.get("sources") == sources() else fresh
+    spent = before["seconds"] if before.get("sources") == sources() else 0.0
+    code = "import sys; from tests.fuzz import fuzz; [fuzz(sys.argv[1], n) for n in range(*map(int, sys.argv[2:]))]"
+    while min(proved.values()) < SEEDS:
+        name = min(proved, key=lambda case: proved[case])
+        first, began = proved[name], time.perf_counter()
+        words = [sys.executable, "-X", "faulthandler", "-c", code, name, str(first), str(first + SEEDS_AT_ONCE)]
+        done = subprocess.run(
+            words, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=False, stdin=subprocess.DEVNULL
+        )
+        if done.returncode != 0:
+            sys.stderr.write(f"{name}, a seed from {first} on: exit {done.returncode}\n{done.stderr[-2000:]}\n")
+            return 1
+        proved[name] += SEEDS_AT_ONCE
+        spent += time.perf_counter() - began
+        keep("fuzz", {"sources": sources(), "seeds": proved, "failures": 0, "seconds": round(spent, 1)})
+    sys.stdout.write(f"{sum(proved.values()):,} hostile callers in {spent:.0f} s: none crashed or hung the core\n")
+    return 0
+
+
+PROOFS = {"agree": agree, "real": real, "limits": limits, "exchange": exchange, "fuzz": fuzz}
 
 
 def main() -> int:

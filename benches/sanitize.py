@@ -1,28 +1,48 @@
 """Runs tests on a native core built with AddressSanitizer and UBSan (`make sanitize` builds and preloads).
 
+A whole run that ends well is kept in benches/results/sanitize.json.
+
 Only a core that really carries the sanitizers is tested: anything else stops the run.
 """
 
 from __future__ import annotations
 
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from benches.machine import ROOT
+from benches.machine import ROOT, commit, keep
 
 BUILT = ROOT / "build" / "sanitized"
 TESTS = ("tests/parity", "tests/unit", "tests/property")
 
 
+WORDS = ("native", "formula", "research", "interval")  # what tests of native code are named for
+
+
 def native_tests() -> list[str]:
-    """Every test file about the native core, by its name."""
+    """Every test file about native code, by its name."""
     return sorted(
         path.relative_to(ROOT).as_posix()
         for folder in TESTS
-        for path in (ROOT / folder).glob("test_*native*.py")
+        for path in (ROOT / folder).glob("test_*.py")
+        if any(word in path.stem for word in WORDS)
     )
+
+
+class Counted:
+    """How the tests of a run ended."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Each test once; what fails before or after it too."""
+        if report.when == "call" or report.outcome != "passed":
+            self.outcomes[report.outcome] += 1
 
 
 def main() -> int:
@@ -36,8 +56,15 @@ def main() -> int:
     if not library.is_relative_to(BUILT) or b"__asan_init" not in library.read_bytes():
         sys.stderr.write(f"{library.name} is not the sanitized core: run make sanitize\n")
         return 2
+    counted, whole, mark = Counted(), len(sys.argv) == 1, commit()
     arguments = sys.argv[1:] or native_tests()
-    return pytest.main(["-q", "-p", "no:xdist", "-p", "no:cacheprovider", *arguments])
+    began = time.perf_counter()
+    code = pytest.main(["-q", "-p", "no:xdist", "-p", "no:cacheprovider", *arguments], plugins=[counted])
+    if whole and code == 0:
+        files = [Path(each).name for each in arguments]
+        seconds = round(time.perf_counter() - began, 1)
+        keep("sanitize", {"commit": mark, "files": files, "seconds": seconds, "tests": dict(counted.outcomes)})
+    return int(code)
 
 
 if __name__ == "__main__":

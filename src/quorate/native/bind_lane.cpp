@@ -69,6 +69,9 @@ struct Wanted {
 // A run with what it takes to look closer: fills are kept by running again, when somebody asks for them.
 struct Kept {
   const Record& record(const History& history, const Wanted& wanted) {
+    if (&history.tape != tape || history.tape.size() != bars) {
+      throw std::invalid_argument("a run is looked at over the tape that it ran over");
+    }
     if (!kept) {
       Record made;
       Scratch scratch;
@@ -80,6 +83,8 @@ struct Kept {
   Statistics statistics;
   std::vector<Change> changes;
   bool stepped = false;
+  std::int32_t bars = 0;
+  const Tape* tape = nullptr;  // never followed: it may be gone
   std::optional<Record> kept;
 };
 
@@ -97,6 +102,8 @@ Kept run_one(const History& history, const ChangeSource& source, std::size_t num
                                 std::to_string(history.tape.size()));
   }
   Kept kept;
+  kept.tape = &history.tape;
+  kept.bars = history.tape.size();
   nb::gil_scoped_release release;
   const auto own = source.scratch();
   source.changes(number, *own, kept.changes);

@@ -24,6 +24,30 @@ using Input = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::dev
 using Pairs = nb::ndarray<nb::numpy, std::int32_t, nb::shape<-1, 2>>;
 using Matrix = nb::ndarray<nb::numpy, double, nb::ndim<2>>;
 
+// A program that is let alone while it is read without the GIL. The count itself is kept under the GIL.
+struct Shelf : Program {
+  using Program::Program;
+
+  // Throws std::runtime_error while it is read in another thread.
+  Program& open() {
+    if (readers > 0) throw std::runtime_error("this program is at work in another thread");
+    return *this;
+  }
+  int readers = 0;
+};
+
+class Reading {
+ public:
+  explicit Reading(Shelf& shelf) : shelf_(shelf) { ++shelf_.readers; }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  ~Reading() { --shelf_.readers; }
+
+ private:
+  Shelf& shelf_;
+  nb::gil_scoped_release release_;  // taken back before the count goes down
+};
+
 // Six arrays kept alive, and what they look like from C++.
 struct History {
   std::vector<Input> arrays;
@@ -59,12 +83,12 @@ Pairs pairs(std::vector<Change>&& changes) {
   return Pairs(data, {rows, 2}, owner);
 }
 
-Matrix matrix(const Program& program, const std::vector<NodeId>& nodes, const History& held) {
+Matrix matrix(Shelf& program, const std::vector<NodeId>& nodes, const History& held) {
   const std::size_t rows = nodes.size();
   const std::size_t length = held.bars.size();
   std::unique_ptr<double[]> buffer(new double[rows * length + 1]);
   {
-    nb::gil_scoped_release release;
+    const Reading reading(program);
     columns(program, nodes, held.bars, buffer.get());
   }
   double* data = buffer.release();
@@ -136,10 +160,10 @@ void bind_plan(nb::module_& m) {
   nb::class_<KeptPlan, ChangeSource>(m, "Plan", "All strategies of a program over one history.")
       .def(
           "__init__",
-          [](KeptPlan* place, const Program& program, const Input& at, const Input& open, const Input& high,
+          [](KeptPlan* place, Shelf& program, const Input& at, const Input& open, const Input& high,
              const Input& low, const Input& close, const Input& volume, std::size_t memory) {
             History held = history(at, open, high, low, close, volume);
-            nb::gil_scoped_release release;
+            const Reading reading(program);
             new (place) KeptPlan(program, std::move(held), memory);
           },
           "program"_a, "at"_a.noconvert(), "open"_a.noconvert(), "high"_a.noconvert(), "low"_a.noconvert(),
@@ -151,31 +175,37 @@ void bind_plan(nb::module_& m) {
 }  // namespace
 
 void bind_program(nb::module_& m) {
-  nb::class_<Program>(m, "Program", "Operations over columns, and the strategies made of them.")
+  nb::class_<Shelf>(m, "Program", "Operations over columns, and the strategies made of them.")
       .def(
           "__init__",
-          [](Program* place, double tick, double lot, std::int64_t interval_ns) {
-            new (place) Program(Units{tick, lot, interval_ns});
+          [](Shelf* place, double tick, double lot, std::int64_t interval_ns) {
+            new (place) Shelf(Units{tick, lot, interval_ns});
           },
           "tick"_a, "lot"_a, "interval_ns"_a, "ValueError: a unit that is not above 0.")
-      .def("add", &Program::add, "op"_a, "inputs"_a, "value"_a = 0.0, "count"_a = 0, "every_ns"_a = 0,
+      .def(
+          "add",
+          [](Shelf& program, std::string_view op, std::vector<NodeId> inputs, double value, std::int64_t count,
+             std::int64_t every_ns, std::string text) {
+            return program.open().add(op, std::move(inputs), value, count, every_ns, std::move(text));
+          },
+          "op"_a, "inputs"_a, "value"_a = 0.0, "count"_a = 0, "every_ns"_a = 0,
            "text"_a = "", "The number of this operation. ValueError: one that does not exist or fit.")
       .def(
           "add_head",
-          [](Program& program, std::optional<NodeId> rise, std::optional<NodeId> fall,
+          [](Shelf& program, std::optional<NodeId> rise, std::optional<NodeId> fall,
              std::optional<NodeId> leave, NodeId ready) {
-            return program.add_head({rise, fall, leave, ready});
+            return program.open().add_head({rise, fall, leave, ready});
           },
           "rise"_a.none(), "fall"_a.none(), "leave"_a.none(), "ready"_a, "The number of this strategy.")
-      .def("__len__", [](const Program& program) { return program.nodes().size(); })
+      .def("__len__", [](const Shelf& program) { return program.nodes().size(); })
       .def(
           "changes",
-          [](const Program& program, std::size_t head, const Input& at, const Input& open, const Input& high,
+          [](Shelf& program, std::size_t head, const Input& at, const Input& open, const Input& high,
              const Input& low, const Input& close, const Input& volume) {
             const History held = history(at, open, high, low, close, volume);
             std::vector<Change> found;
             {
-              nb::gil_scoped_release release;
+              const Reading reading(program);
               found = changes(program, head, held.bars);
             }
             return pairs(std::move(found));
@@ -184,14 +214,17 @@ void bind_program(nb::module_& m) {
           "Where the strategy changes: int32 (m, 2), bar and stance in 1e-6. ValueError names a bad bar.")
       .def(
           "columns",
-          [](const Program& program, const std::vector<NodeId>& nodes, const Input& at, const Input& open,
+          [](Shelf& program, const std::vector<NodeId>& nodes, const Input& at, const Input& open,
              const Input& high, const Input& low, const Input& close, const Input& volume) {
             return matrix(program, nodes, history(at, open, high, low, close, volume));
           },
           "nodes"_a, "at"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a,
           "What each node gives on each bar: float64 (nodes, n); a condition gives 0 or 1.");
   nb::class_<Follower>(m, "Follower", "One strategy of a program, bar by bar. One thread at a time.")
-      .def(nb::init<const Program&, std::size_t, const std::vector<NodeId>&>(), "program"_a, "head"_a, "nodes"_a)
+      .def("__init__",
+           [](Follower* place, const Shelf& program, std::size_t head, const std::vector<NodeId>& nodes) {
+             new (place) Follower(program, head, nodes);
+           }, "program"_a, "head"_a, "nodes"_a)
       .def("step", &Follower::step, "at"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a,
            "The stance after one more closed bar. ValueError, leaving all as it was: a bad bar.")
       .def("value", &Follower::value, "number"_a, "What the node of that place gave on the last bar.")

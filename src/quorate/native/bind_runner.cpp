@@ -71,7 +71,7 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> recent(const double* data, std::size
 // line[0] is now, line[-1] the bar before. There is no other way to go.
 double back(const Line& line, std::int64_t place) {
   if (place > 0) throw LookAhead(line.name() + "[" + std::to_string(place) + "] is a bar that is yet to come");
-  return line.back(static_cast<std::size_t>(-place));
+  return line.back(std::size_t{0} - static_cast<std::size_t>(place));
 }
 
 // Another line, or a level. As the interpreter's own methods of one argument: whatever stands between it and
@@ -79,8 +79,10 @@ double back(const Line& line, std::int64_t place) {
 template <auto ask_line, auto ask_level>
 PyObject* against(PyObject* self, PyObject* other) noexcept {
   static const nb::handle lines = nb::type<Line>();
+  if (!nb::inst_ready(self)) return PyErr_Format(PyExc_TypeError, "this line was never made");
   const Line& line = *nb::inst_ptr<Line>(self);
-  if (nb::handle(other).type().is(lines)) return PyBool_FromLong((line.*ask_line)(*nb::inst_ptr<Line>(other)));
+  if (nb::handle(other).type().is(lines) && nb::inst_ready(other))
+    return PyBool_FromLong((line.*ask_line)(*nb::inst_ptr<Line>(other)));
   const double level = PyFloat_AsDouble(other);
   if (level == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
   return PyBool_FromLong((line.*ask_level)(level));

@@ -196,19 +196,52 @@ void Exchange::gather(Market& market, const MarketEvent& bar) {
   Offer offer = market.friction.offer(bar, 0);
   if (rules_.range_slippage.numerator > 0) offer.extra = rules_.range_slip(offer);
   if (capped_ && bar.volume >= 0) offer.left[0] = rules_.share(bar.volume);
+  if (market.book.size() < Ladder::deep || market.soonest <= bar.at) {
+    gather_all(market, offer);
+  } else {
+    gather_deep(market, offer);
+  }
+  offers_.push_back(offer);
+}
+
+void Exchange::gather_all(Market& market, const Offer& offer) {
+  const Instant at = offer.bar->at;
   const Path path = whole(offer);
   bool sweep = false;
+  Instant soonest = forever;
   for (const Slot slot : market.book) {
     Working& order = at_slot(slot);
-    if (order.until <= bar.at) {
+    if (order.until <= at) {
       retire(order);
       sweep = true;
-    } else if (order.arrival < bar.at && (order.special || reaches(order, offer, path))) {
+      continue;
+    }
+    soonest = std::min(soonest, order.until);
+    if (order.arrival < at && (order.special || reaches(order, offer, path))) {
       meetings_.push_back({slot, offers_.size(), path});
     }
   }
+  market.soonest = soonest;
   if (sweep) std::erase_if(market.book, [&](Slot slot) { return at_slot(slot).done; });
-  offers_.push_back(offer);
+  if (market.ladder.stands() && market.book.size() < Ladder::deep) market.ladder.clear();
+}
+
+// The same for a book of many, none of which is over: meetings are put in order afterwards.
+void Exchange::gather_deep(Market& market, const Offer& offer) {
+  const Path path = whole(offer);
+  const auto find = [&](const Rung& rung) -> const Working* {
+    const Working& order = at_slot(rung.slot);
+    return order.number == rung.number && !order.done ? &order : nullptr;
+  };
+  if (!market.ladder.stands()) {
+    for (const Slot slot : market.book) market.ladder.add(at_slot(slot), slot);
+  }
+  market.ladder.tidy(find);
+  market.ladder.visit(offer, [&](const Rung& rung) {
+    const Working* order = find(rung);
+    if (order == nullptr || order->arrival >= offer.bar->at) return;
+    if (order->special || reaches(*order, offer, path)) meetings_.push_back({rung.slot, offers_.size(), path});
+  });
 }
 
 // At the open exits go before entries; within a bar stops before limits, or after them seen with optimism;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "events.hpp"
+#include "ladder.hpp"
 #include "ledger.hpp"
 #include "margin.hpp"
 #include "matching.hpp"
@@ -101,6 +102,8 @@ class Exchange {
   struct Market {
     Friction friction;
     std::vector<Slot> book;  // working orders as submitted
+    Ladder ladder = {};      // the same by price, while they are many
+    Instant soonest = forever;  // no order of the book is over before
     std::int64_t day = -1;   // UTC day of the last bar
     Instant seen = -1;       // the last trade or quote
     bool funded = false;     // by rows, no more by a fixed rate
@@ -172,6 +175,8 @@ class Exchange {
 
   // Matching.
   void gather(Market& market, const MarketEvent& bar);
+  void gather_all(Market& market, const Offer& offer);
+  void gather_deep(Market& market, const Offer& offer);
   void gather_tick(Market& market, const MarketEvent& event);
   void watch_tick(Market& market, const MarketEvent& event);
   void match();

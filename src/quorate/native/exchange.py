@@ -340,6 +340,8 @@ class Exchange:
         known = self._numbers.get(name)
         if known is not None:
             return known
+        if not isinstance(name, str):
+            raise TypeError(f"an order's name is a str, not {name!r}")
         parent, slash, leg = name.rpartition("/")
         if not slash or slash + leg not in LEGS or parent not in self._numbers:
             return None

@@ -77,7 +77,9 @@ Line& Stream::line(std::string_view indicator, std::string_view column) {
 }
 
 Resampler::Resampler(std::int64_t interval_ns, std::int64_t every_ns) : every_ns_(every_ns) {
-  if (interval_ns > 0 && every_ns > interval_ns && every_ns % interval_ns == 0) return;
+  constexpr std::int64_t longest = std::int64_t{1} << 61;
+  const bool longer = interval_ns > 0 && every_ns > interval_ns && every_ns < longest;
+  if (longer && every_ns % interval_ns == 0) return;
   throw std::invalid_argument("bars of " + std::to_string(every_ns) + " ns cannot be made of bars of " +
                               std::to_string(interval_ns) + " ns");
 }

@@ -12,6 +12,7 @@ void Exchange::carry(const MarketEvent& roll) {
   const auto i = static_cast<std::size_t>(roll.instrument);
   const Ticks old = roll.open;
   const Ticks next = roll.close;
+  markets_[i].ladder.clear();
   for (const Slot slot : markets_[i].book) {
     Working& order = pool_[static_cast<std::size_t>(slot)];
     busy_order_ = order.id;

@@ -11,7 +11,17 @@ namespace {
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument(why); }
 
 Instant end_of_day(Instant at) {
-  return static_cast<Instant>((divide(at, day_ns).quotient + 1) * day_ns);
+  const Wide end = (divide(at, day_ns).quotient + 1) * day_ns;
+  return end < forever ? static_cast<Instant>(end) : forever;
+}
+
+// Prices are mirrored for sellers: the one int64 that cannot be negated is none.
+void check_prices(const Order& order) {
+  std::optional<Ticks> stop, target;
+  if (order.bracket) stop = order.bracket->stop, target = order.bracket->target;
+  for (const auto& each : {order.price, stop, target, order.limit, order.activation}) {
+    if (each && !fits(*each)) refuse("a price of an order needs more than 63 bits");
+  }
 }
 
 }  // namespace
@@ -118,6 +128,7 @@ OrderId Exchange::submit(const Order& order) {
   OrderId id = none;
   guarded([&] {
     check_now(order.at, "an order");
+    check_prices(order);
     const auto next = static_cast<OrderId>(slots_.size());
     const Instant arrival = arrival_of(order.at, next, 0);
     const Reason reason = refusal(order);
@@ -173,7 +184,10 @@ Slot Exchange::accept(const Working& order, Instant at, bool now) {
   }
   at_slot(slot).number = ++accepted_;
   slots_[static_cast<std::size_t>(order.id)] = slot;
-  markets_[order.instrument].book.push_back(slot);
+  Market& market = markets_[order.instrument];
+  market.book.push_back(slot);
+  market.soonest = std::min(market.soonest, order.until);
+  if (market.ladder.stands()) market.ladder.add(at_slot(slot), slot);
   const OrderId place = order.id % family;
   const Report report{.at = at, .kind = Report::Kind::accepted, .order = order.id,
                       .parent = place == 0 ? none : order.id - place,
@@ -202,6 +216,8 @@ bool Exchange::cancel(OrderId id, Instant at) {
       });
     }
     order->until = until;
+    Market& market = markets_[order->instrument];
+    market.soonest = std::min(market.soonest, until);
     order->cancelling = order->expects = asked = true;
     wait({.at = until, .kind = Report::Kind::cancelled, .order = id, .reason = Reason::asked});
   });
@@ -213,6 +229,7 @@ bool Exchange::replace(OrderId id, Instant at, std::optional<Lots> lots, std::op
   guarded([&] {
     check_now(at, "a change");
     if (!knows(id)) refuse("there never was an order " + std::to_string(id) + " to change");
+    if (price && !fits(*price)) refuse("a price of an order needs more than 63 bits");
     if (lots && *lots <= 0) refuse("a change of order " + std::to_string(id) + " to no lots: cancel it");
     Working* order = alive(id);
     if (!order || order->cancelling) return;
@@ -259,6 +276,8 @@ void Exchange::change(const Change& change) {
   if (order->arrival != forever) order->arrival = change.at;
   order->number = ++accepted_;
   order->ahead = -1;
+  Ladder& ladder = markets_[order->instrument].ladder;
+  if (ladder.stands()) ladder.add(*order, slots_[static_cast<std::size_t>(change.order)]);
 }
 
 // ---- ending --------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ void Runner::hear(Listener& listener) {
 }
 
 void Runner::show(const MarketEvent& event) {
-  Market& market = markets_[static_cast<std::size_t>(event.instrument)];
+  Market& market = markets_[place(event.instrument)];
   if (event.kind == MarketEvent::roll) {
     market.adjust *= carried(event);
     return;
@@ -181,7 +181,8 @@ void Runner::ring(Instant until, Listener& listener) {
     const auto due = std::min_element(timers_.begin(), timers_.end(), earlier);
     const auto number = static_cast<std::int64_t>(due - timers_.begin());
     now_ = std::max(now_, due->at);
-    due->at = due->every_ns > 0 ? due->at + due->every_ns : forever;
+    const bool again = due->every_ns > 0 && due->every_ns < forever - due->at;
+    due->at = again ? due->at + due->every_ns : forever;
     timer_due_ = std::min_element(timers_.begin(), timers_.end(), earlier)->at;
     listener.on_timer(number);
   }
@@ -377,9 +378,10 @@ void Runner::note_fill(const Report& fill) {
   const Lots lots = fill.lots * static_cast<std::int64_t>(fill.side);
   const Wide paid = terms.worth_e8(fill.price, lots);
   traded_e8_ = add(traded_e8_, terms.worth_e8(fill.price, fill.lots));
-  (enters ? trade.entry_lots : trade.exit_lots) += fill.lots;
-  (enters ? trade.entry_e8 : trade.exit_e8) += narrow(magnitude(paid), "a trade");
-  trade.fees_e8 += fill.money_e8;
+  const auto grow = [](std::int64_t& sum, Wide by, const char* what) { sum = narrow(add(sum, by), what); };
+  grow(enters ? trade.entry_lots : trade.exit_lots, fill.lots, "lots of a trade");
+  grow(enters ? trade.entry_e8 : trade.exit_e8, magnitude(paid), "a trade");
+  grow(trade.fees_e8, fill.money_e8, "fees of a trade");
   fees_e8_ = narrow(Wide{fees_e8_} + fill.money_e8, "fees");
   trade.pnl_e8 = narrow(Wide{trade.pnl_e8} - paid - fill.money_e8, "a trade's profit");
   trade.best_e8 = narrow(trade.best_e8 + paid - terms.worth_e8(fill.best, lots), "a trade's bounds");
@@ -401,7 +403,7 @@ void Runner::note_roll(const Report& roll) {
   Trade& trade = open_[i];
   const Lots lots = (trade.entry_lots - trade.exit_lots) * trade.side;
   const Wide moved = add(terms.worth_e8(roll.price, lots), -terms.worth_e8(roll.best, lots));
-  trade.fees_e8 += roll.money_e8;
+  trade.fees_e8 = narrow(Wide{trade.fees_e8} + roll.money_e8, "fees of a trade");
   fees_e8_ = narrow(Wide{fees_e8_} + roll.money_e8, "fees");
   trade.pnl_e8 = narrow(Wide{trade.pnl_e8} - moved - roll.money_e8, "a trade's profit");
 }

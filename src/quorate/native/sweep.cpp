@@ -7,6 +7,8 @@
 namespace quorate::lane {
 namespace {
 
+constexpr std::size_t threads_max = 4096;
+
 std::string named(std::size_t number, const std::exception& error) {
   return "strategy " + std::to_string(number) + ": " + error.what();
 }
@@ -20,7 +22,9 @@ Sweep::Sweep(const Tape& tape, const ChangeSource& source, const Settings& setti
     throw std::invalid_argument("strategies over " + std::to_string(source.bars()) + " bars cannot run over " +
                                 std::to_string(tape.size()));
   }
-  if (threads == 0) throw std::invalid_argument("a sweep needs at least one thread");
+  if (threads == 0 || threads > threads_max) {
+    throw std::invalid_argument("a sweep takes 1 to " + std::to_string(threads_max) + " threads");
+  }
   threads_.reserve(threads);
   try {
     while (threads_.size() < threads) threads_.emplace_back([this] { work(); });
@@ -70,6 +74,7 @@ void Sweep::fail(std::size_t number, std::exception_ptr error) {
 }
 
 const std::vector<Statistics>& Sweep::wait() {
+  const std::scoped_lock lock(waiting_);  // two may wait at once
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   if (error_ != nullptr) std::rethrow_exception(error_);

@@ -41,7 +41,7 @@ class Sweep {
   std::vector<Statistics> results_;
   std::atomic<std::size_t> next_ = 0, done_ = 0, working_;
   std::atomic<bool> stopped_ = false;
-  std::mutex failing_;
+  std::mutex failing_, waiting_;
   std::size_t failed_;
   std::exception_ptr error_;
   std::vector<std::thread> threads_;
