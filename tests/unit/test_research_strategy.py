@@ -13,7 +13,7 @@ from quorate.core.errors import ConfigError, InputError, LookAheadError
 from quorate.core.instant import MINUTE
 from quorate.native.exchange import Kind, Market, Told
 from quorate.native.runner import Traded
-from quorate.research.desk import ticks_of
+from quorate.research.prices import ticks_of
 from quorate.research.run import Run, Setting, Size, run_class
 from quorate.research.strategy import Strategy
 from tests.research_support import free, setting, share, walk
@@ -195,7 +195,6 @@ def test_crosses_are_of_this_bar() -> None:
         (lambda self: self.timer(), "rings at an instant, or every span"),
         (lambda self: self.buy(), "of units, or of a share"),
         (lambda self: self.buy(-1), "no quantity"),
-        (lambda self: self.buy(1, limit=1.0, trigger=2.0), "a limit or a trigger"),
         (lambda self: self.buy(1, take_profit=9.0), "needs a stop_loss"),
         (lambda self: self.buy(1, limit=float("nan")), "is not a price"),
         (lambda self: self.target(2), "from -1 to 1"),

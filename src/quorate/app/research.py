@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +23,9 @@ from quorate.app.home import new_run
 from quorate.app.load import Request, load_history
 from quorate.app.run import closes_of, default_cash, parse_cash
 from quorate.app.strategy import Body, load_strategy, read_sets
+from quorate.app.venue_rules import VenueAsked, read_venue
 from quorate.core.errors import InputError
-from quorate.core.instant import parse_span, spell_instant
+from quorate.core.instant import spell_instant
 from quorate.core.instrument import Instrument
 from quorate.native.exchange import Market, Rows
 from quorate.native.runner import Traded
@@ -32,7 +33,6 @@ from quorate.research.parameters import Value
 from quorate.research.run import ROLES, Run, Setting, Size
 
 LABEL = "a research run: no shield, no rulebook, nothing minted; promote a strategy by a run of the desk"
-LATENCY = "250ms"  # as a recipe's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Asked:
     strategy: Path
     request: Request
     size: str = "95%"
-    latency: str = LATENCY
+    venue: VenueAsked = field(default_factory=VenueAsked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Prepared:
     setting: Setting
     series: Sequence[Series]
     notes: Sequence[str]
-    latency: str
+    venue: VenueAsked
     trust: str
 
 
@@ -89,7 +89,8 @@ def prepare(asked: Asked) -> Prepared:
     """Load the strategy and the data. Raises InputError, ConfigError or DataError; nothing is written."""
     body = load_strategy(asked.strategy)
     values = body.bind(read_sets(asked.request.sets))
-    size, latency = Size.read(asked.size), parse_span(asked.latency)
+    size, seed = Size.read(asked.size), asked.request.seed or 1
+    latency, rules = read_venue(asked.venue, seed)
     series, notes = load_history(asked.request)
     _check(series)
     series, suspect = looked_at(series)
@@ -100,10 +101,10 @@ def prepare(asked: Asked) -> Prepared:
         cash = parse_cash(asked.request.cash, series[0].instrument.currency)
     instruments, rows = rows_of(series)
     setting = Setting(
-        instruments, rows, series[0].interval, cash, latency, size, seed=asked.request.seed or 1
+        instruments, rows, series[0].interval, cash, latency, size, seed=seed, rules=rules
     )  # fmt: skip
     trust = max([SUSPECT_TRUST] * suspect + [each.trust for each in series])
-    return Prepared(body, values, setting, series, notes, asked.latency, trust)
+    return Prepared(body, values, setting, series, notes, asked.venue, trust)
 
 
 def _check(series: Sequence[Series]) -> None:
@@ -190,7 +191,7 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
             "name": body.name,
             "parameters": dict(prepared.values),
             "size": str(setting.size),
-            "latency": prepared.latency,
+            **prepared.venue.told(),
             "costs": {each.id: _costs(each) for each in setting.instruments},
         },
         "notes": list(dict.fromkeys(notes)),

@@ -17,7 +17,7 @@ from quorate.app.strategy import read_grid
 from quorate.core.errors import ConfigError, InputError
 from quorate.indicators.formula import Formula, plan_formula
 from quorate.native.backtest import Settings, Sweep, Tape, named
-from quorate.native.exchange import Market
+from quorate.native.exchange import Market, Rules
 from quorate.research.figures import NAMES, figures
 from quorate.research.formula import bars_of, numbers
 from quorate.research.parameters import Value
@@ -79,7 +79,7 @@ def perform_sweep(
         "bars": bars,
         "sort": sort,
         "size": str(prepared.setting.size),
-        "latency": prepared.latency,
+        **prepared.venue.told(),
         "cash": str(prepared.setting.cash),
         "instruments": [each.id for each in prepared.setting.instruments],
         "trust_level": prepared.trust,
@@ -122,6 +122,7 @@ def stays_native(prepared: Prepared) -> bool:
         isinstance(formula, Formula)
         and not (formula.stop or formula.target or formula.limit)
         and len(setting.instruments) == 1
+        and setting.rules == Rules()  # the lane knows a constant latency only
         and not setting.rows[:, Market.KIND].any()
     )
 

@@ -36,6 +36,23 @@ StrategyFile = Annotated[
 ]
 Size = Annotated[str, typer.Option("--size", help="With --strategy: 95% of equity, or units such as 0.01.")]
 Latency = Annotated[
-    str, typer.Option("--latency", help="With --strategy: from an order to the venue, as 250ms.")
+    str,
+    typer.Option(
+        "--latency", help="With --strategy: from an order to the venue, as 250ms; or quantiles: 50ms,90ms,1s."
+    ),
+]
+Participation = Annotated[
+    str | None,
+    typer.Option("--participation", help="With --strategy: most of a bar's volume that orders take, as 10%."),
+]
+Impact = Annotated[
+    str | None,
+    typer.Option(
+        "--impact", help="With --strategy: what an order of a bar's whole volume moves the price by, as 10%."
+    ),
+]
+Intrabar = Annotated[
+    str | None,
+    typer.Option("--intrabar", help="With --strategy: pessimistic, likely or optimistic fills within a bar."),
 ]
 Trades = Annotated[bool, typer.Option("--trades", help="With --strategy: list every trade.")]

@@ -10,6 +10,7 @@ from quorate.cli.output import emit, say, table
 if TYPE_CHECKING:
     from quorate.analysis.analysis import Analysis
     from quorate.app.load import Request
+    from quorate.app.venue_rules import VenueAsked
 
 NOTES_SHOWN = 12
 # What belongs to a desk, and would be ignored here.
@@ -17,7 +18,7 @@ FOREIGN = (("overlay", "--config"), ("rulebook", "--rulebook"))
 
 
 def research(
-    strategy: Path, request: Request, *, size: str, latency: str, trades: bool, as_json: bool
+    strategy: Path, request: Request, *, size: str, venue: VenueAsked, trades: bool, as_json: bool
 ) -> int:
     """Run, say what came of it; returns the exit code. Raises ConfigError for an option of the desk's."""
     from quorate.app.research import Asked, perform_research
@@ -26,7 +27,7 @@ def research(
     for name, option in FOREIGN:
         if getattr(request, name) is not None:
             raise ConfigError("belongs to a desk, and a research run has none", where=option)
-    asked = Asked(strategy=strategy, request=request, size=size, latency=latency)
+    asked = Asked(strategy=strategy, request=request, size=size, venue=venue)
     done = perform_research(asked, trades=trades)
     if as_json:
         emit(done.result)

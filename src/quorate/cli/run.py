@@ -75,6 +75,9 @@ def backtest(
     strategy: options.StrategyFile = None,
     size: options.Size = "95%",
     latency: options.Latency = "250ms",
+    participation: options.Participation = None,
+    impact: options.Impact = None,
+    intrabar: options.Intrabar = None,
     trades: options.Trades = False,
     headless: options.Headless = False,
     json: options.Json = False,
@@ -87,9 +90,11 @@ def backtest(
         first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
     )  # fmt: skip
     if strategy is not None:
+        from quorate.app.venue_rules import VenueAsked
         from quorate.cli.research import research
 
-        return research(strategy, request, size=size, latency=latency, trades=trades, as_json=json)
+        venue = VenueAsked(latency, participation, impact, intrabar)
+        return research(strategy, request, size=size, venue=venue, trades=trades, as_json=json)
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 
 

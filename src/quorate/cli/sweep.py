@@ -40,6 +40,9 @@ def sweep(
     assume_utc: options.AssumeUtc = False,
     size: options.Size = "95%",
     latency: options.Latency = "250ms",
+    participation: options.Participation = None,
+    impact: options.Impact = None,
+    intrabar: options.Intrabar = None,
     sort: Annotated[str, typer.Option("--sort", help="The measure that ranks.")] = "sharpe",
     top: Annotated[int, typer.Option("--top", help="How many to show.", min=1)] = 20,
     json: options.Json = False,
@@ -48,12 +51,14 @@ def sweep(
     from quorate.app.load import Request
     from quorate.app.research import Asked
     from quorate.app.sweep import perform_sweep
+    from quorate.app.venue_rules import VenueAsked
 
     request = Request(
         sets=sets, data=data, instruments=instrument, first=first, end=end, cash=cash, seed=seed,
         plugins=plugin, assume_utc=assume_utc,
     )  # fmt: skip
-    asked = Asked(strategy=strategy, request=request, size=size, latency=latency)
+    venue = VenueAsked(latency, participation, impact, intrabar)
+    asked = Asked(strategy=strategy, request=request, size=size, venue=venue)
     with _bar(not json) as progress:
         swept = perform_sweep(asked, grid, sort=sort, progress=progress)
     if json:

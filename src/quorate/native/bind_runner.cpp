@@ -7,6 +7,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "runner.hpp"
@@ -178,16 +179,21 @@ class Follower final : public Listener {
 class Desk {
  public:
   Desk(std::vector<Terms> terms, const std::vector<std::pair<double, double>>& scales, Rows rows,
-       std::int64_t interval_ns, std::int64_t cash_e8, Instant latency_ns,
+       std::int64_t interval_ns, std::int64_t cash_e8, const Rules& rules,
        std::pair<std::int64_t, std::int64_t> share, Lots lots)
       : rows_(rows),
         runner(std::move(terms), scales_of(scales),
                {reinterpret_cast<const MarketEvent*>(rows_.data()), rows_.shape(0)}, interval_ns, cash_e8,
-               latency_ns, {{share.first, share.second}, lots}) {}
+               rules, {{share.first, share.second}, lots}) {}
 
   void start() {
     if (started_) throw std::invalid_argument("a runner runs once");
     started_ = true;
+  }
+
+  bool shows(std::int64_t kind) const {
+    const auto* row = reinterpret_cast<const MarketEvent*>(rows_.data());
+    return std::any_of(row, row + rows_.shape(0), [kind](const MarketEvent& e) { return e.kind == kind; });
   }
 
  private:
@@ -300,8 +306,8 @@ void bind_runner(nb::module_& m) {
   bind_line(m);
   nb::class_<Desk>(m, "Runner", "One research run over market rows. One thread at a time.")
       .def(nb::init<std::vector<Terms>, const std::vector<std::pair<double, double>>&, Rows, std::int64_t,
-                    std::int64_t, Instant, std::pair<std::int64_t, std::int64_t>, Lots>(),
-           "terms"_a, "scales"_a, "rows"_a.noconvert(), "interval_ns"_a, "cash_e8"_a, "latency_ns"_a,
+                    std::int64_t, const Rules&, std::pair<std::int64_t, std::int64_t>, Lots>(),
+           "terms"_a, "scales"_a, "rows"_a.noconvert(), "interval_ns"_a, "cash_e8"_a, "rules"_a,
            "share"_a, "lots"_a)
       .def("line",
            [](Desk& desk, std::int64_t instrument, std::int64_t every_ns, const std::string& indicator,
@@ -322,6 +328,12 @@ void bind_runner(nb::module_& m) {
            "target"_a = nb::none())
       .def("submit", &submit, "instrument"_a, "side"_a, "type"_a, "role"_a, "lots"_a, "price"_a = nb::none(),
            "stop"_a = nb::none(), "target"_a = nb::none(), "expires_at"_a = forever)
+      .def("submit_order", [](Desk& d, const Order& order) { return d.runner.submit(order); }, "order"_a,
+           "An order with all its terms, sent now.")
+      .def("replace", [](Desk& d, OrderId order, std::optional<Lots> lots, std::optional<Ticks> price) {
+             return d.runner.replace(order, lots, price);
+           }, "order"_a, "lots"_a = nb::none(), "price"_a = nb::none())
+      .def("shows", &Desk::shows, "kind"_a, "Whether any of the rows is of this kind.")
       .def("close", [](Desk& d, std::int64_t i) { return d.runner.close(i); }, "instrument"_a)
       .def("cancel", [](Desk& d, OrderId order) { return d.runner.cancel(order); }, "order"_a)
       .def("state", [](Desk& d, OrderId order) {

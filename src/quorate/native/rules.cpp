@@ -72,6 +72,10 @@ Instant Latency::look_up(Instant at, OrderId order, std::uint64_t purpose) const
   return delays_[place] + static_cast<Instant>((Wide{delays_[place + 1] - delays_[place]} * beyond) >> 63);
 }
 
+Instant Latency::longest() const {
+  return delays_.empty() ? constant_ns_ : *std::max_element(delays_.begin(), delays_.end());
+}
+
 void Rules::check() const {
   check_share("participation", participation);
   check_share("range slippage", range_slippage);

@@ -25,6 +25,7 @@ class Latency {
   Instant of(Instant at, OrderId order, std::uint64_t purpose) const {
     return delays_.empty() ? constant_ns_ : look_up(at, order, purpose);
   }
+  Instant longest() const;
 
  private:
   Instant look_up(Instant at, OrderId order, std::uint64_t purpose) const;

@@ -29,12 +29,12 @@ double carried(const MarketEvent& roll) {
 }  // namespace
 
 Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<const MarketEvent> rows,
-               std::int64_t interval_ns, std::int64_t cash_e8, Instant latency_ns, Size size)
-    : exchange_(std::move(terms), cash_e8, latency_ns),
+               std::int64_t interval_ns, std::int64_t cash_e8, const Rules& rules, Size size)
+    : exchange_(std::move(terms), cash_e8, rules),
       scales_(std::move(scales)),
       rows_(rows),
       interval_ns_(interval_ns),
-      latency_ns_(latency_ns),
+      longest_ns_(rules.latency.longest()),
       cash_e8_(cash_e8),
       size_(size) {
   const std::size_t count = exchange_.terms().size();
@@ -270,7 +270,7 @@ bool Runner::settled(Desire& desire) {
   if (!alive(desire.entry)) return true;
   if (!desire.rests) return false;
   exchange_.cancel(desire.entry, now_);
-  return latency_ns_ < interval_ns_;
+  return longest_ns_ < interval_ns_;
 }
 
 OrderId Runner::leave(std::int64_t instrument, bool is_long, Lots lots) {
@@ -344,6 +344,7 @@ void Runner::note(const Report& report) {
     }
     OrderState& state = states_[static_cast<std::size_t>(report.order)];
     if (report.kind == Kind::accepted) state = {Status::working, report.lots, state.filled};
+    if (report.kind == Kind::replaced) state.lots = report.lots;
     if (report.kind == Kind::fill) {
       state.filled += report.lots;
       if (state.filled >= state.lots) state.status = Status::filled;

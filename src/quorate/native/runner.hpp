@@ -59,7 +59,7 @@ class Runner {
  public:
   // Throws std::invalid_argument when rows run backwards or the terms make no sense.
   Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<const MarketEvent> rows,
-         std::int64_t interval_ns, std::int64_t cash_e8, Instant latency_ns, Size size);
+         std::int64_t interval_ns, std::int64_t cash_e8, const Rules& rules, Size size);
 
   // The bars of an instrument; `every_ns` 0: as they come, else longer ones made of them.
   Stream& stream(std::int64_t instrument, std::int64_t every_ns);
@@ -85,6 +85,9 @@ class Runner {
   // Lots of market exits that are on their way: what is held and not among them is still to be left.
   Lots leaving(std::int64_t instrument);
   bool cancel(OrderId id) { return exchange_.cancel(id, now_); }
+  bool replace(OrderId id, std::optional<Lots> lots, std::optional<Ticks> price) {
+    return exchange_.replace(id, now_, lots, price);
+  }
 
   Instant now() const { return now_; }
   const Exchange& exchange() const { return exchange_; }
@@ -163,7 +166,7 @@ class Runner {
   std::span<const MarketEvent> rows_;
   std::size_t shown_ = 0;  // rows that the streams have seen
   std::int64_t interval_ns_;
-  Instant latency_ns_;
+  Instant longest_ns_;  // that an order or a cancel may be under way
   std::int64_t cash_e8_;
   Size size_;
 

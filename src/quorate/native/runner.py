@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from quorate.native import _native
 from quorate.native._native import ClosedBar, Line, LookAhead, Runner
-from quorate.native.exchange import Rows, _check_whole, _terms
+from quorate.native.exchange import DEFAULT, Rows, Rules, _check_whole, _rules, _terms
 from quorate.native.exchange import Traded as Instrument
 
 __all__ = ["STATUSES", "ClosedBar", "Column", "Line", "LookAhead", "Runner", "Traded", "make"]
@@ -65,6 +65,7 @@ def make(
     share: Decimal | None = None,
     lots: int = -1,
     slippage: Decimal = Decimal(1),
+    rules: Rules = DEFAULT,
 ) -> Runner:
     """A runner over rows, which must not change while it lives. A stance of 1 is a ``share`` of equity, or
     ``lots``. ValueError for rows, terms or a size that make no sense.
@@ -77,7 +78,7 @@ def make(
         rows,
         interval_ns,
         cash_e8,
-        latency_ns,
+        _rules(rules, latency_ns),
         (numerator, denominator),
         lots,
     )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quorate.core.errors import InputError
 from quorate.native.runner import STATUSES
+from quorate.research.prices import lots_of, ticks_of
 
 if TYPE_CHECKING:
     from quorate.native.runner import Runner
@@ -46,8 +48,19 @@ class Notice(NamedTuple):
 class Ticket:
     """An order as its sender holds it: one, or two where it first closes what is held the other way."""
 
-    def __init__(self, runner: Runner, numbers: tuple[int, ...], lot: float, note: str = "") -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        numbers: tuple[int, ...],
+        lot: float,
+        note: str = "",
+        *,
+        place: int = 0,
+        side: int = 0,
+        way: int = 0,
+    ) -> None:
         self._runner, self.numbers, self._lot, self.note = runner, numbers, lot, note
+        self.place, self.side, self._way = place, side, way
 
     @property
     def status(self) -> str:
@@ -61,6 +74,12 @@ class Ticket:
         return self.status in _DONE or not self.numbers
 
     @property
+    def units(self) -> float:
+        """Base units in all, with those filled."""
+        lots = sum(self._runner.state(number)[1] for number in self.numbers)
+        return float(lots * self._lot)
+
+    @property
     def filled(self) -> float:
         """Base units filled so far."""
         lots = sum(self._runner.state(number)[2] for number in self.numbers)
@@ -69,4 +88,31 @@ class Ticket:
     def cancel(self) -> bool:
         """Ask for it to stop working; False when it has ended."""
         asked = [self._runner.cancel(number) for number in self.numbers]
+        return any(asked)
+
+    def replace(self, *, units: float | None = None, price: float | None = None) -> bool:
+        """Ask for it to go on with other units (in all, with those filled), another limit or trigger.
+
+        It keeps its place in a queue only when nothing but its units become fewer. False when it has ended,
+        or a cancel is under way. Raises InputError for an order without a price of its own (market, session
+        and trailing ones), and for units of one that is an exit and an entry still.
+        """
+        if units is None and price is None:
+            raise InputError("changes nothing", where="replace", todo="give units=, price= or both")
+        working = [each for each in self.numbers if STATUSES[self._runner.state(each)[0]] not in _DONE]
+        if units is not None and len(working) > 1:
+            what = "units of what is two orders, an exit and an entry, cannot be changed"
+            raise InputError(what, where="replace", todo="change its price, or cancel it and send another")
+        lots = None if units is None else lots_of(units, self._lot)
+        ticks = None if price is None else ticks_of(price, self._runner.tick_now(self.place), self._way)
+        if lots == 0:
+            raise InputError(f"{units} is less than one lot", where="replace", todo="cancel it")
+        if lots is not None and working:  # a sibling that is done filled the rest of the units
+            lots -= sum(self._runner.state(each)[2] for each in self.numbers if each not in working)
+            if lots < 1:
+                return self.cancel()
+        try:
+            asked = [self._runner.replace(each, lots, ticks) for each in working]
+        except ValueError as error:
+            raise InputError(str(error), where="replace", todo="cancel it and send another") from error
         return any(asked)

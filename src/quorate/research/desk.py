@@ -7,34 +7,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from quorate.core.errors import InputError
-from quorate.core.instant import NEVER, parse_span
+from quorate.core.instant import parse_span
 from quorate.core.instrument import Instrument
+from quorate.native import _native
 from quorate.native.exchange import REASONS, ROLES, SIDES, TYPES, Kind
 from quorate.research.book import Floats, Holding, Notice, Ticket
+from quorate.research.orders import Groups, Wish, Words
 from quorate.research.parameters import nearest
+from quorate.research.prices import lots_of, ticks_of
 
 if TYPE_CHECKING:
     from quorate.native.runner import Line, Runner
     from quorate.research.strategy import Strategy
 
 NOTES_MAX = 20
-_ON_TICK = 1e-6  # of a tick: this close to one, a float means that tick
 _SIDES = {code: word for word, code in SIDES.items()}
 _ROLES = {code: word for word, code in ROLES.items()}
-
-
-def ticks_of(price: float, tick: float, way: int = 0) -> int:
-    """A price as ticks: ``way`` -1 down, +1 up, 0 to the nearest, half to even; a hair off a tick is it.
-
-    Raises InputError for a price that is not finite and above zero.
-    """
-    if not math.isfinite(price) or price <= 0:
-        raise InputError(f"{price} is not a price")
-    scaled = price / tick
-    near = round(scaled)
-    if way == 0 or abs(scaled - near) <= _ON_TICK:
-        return near
-    return math.floor(scaled) if way < 0 else math.ceil(scaled)
 
 
 class Desk:
@@ -49,6 +37,7 @@ class Desk:
         self.small = 0  # orders below one lot
         self._places = {each.id: place for place, each in enumerate(instruments)}
         self._tickets: list[Ticket] = []
+        self._groups = Groups()
 
     # ---- what is read ----------------------------------------------------------------------------------
 
@@ -129,43 +118,85 @@ class Desk:
         trigger: float | None,
         stop_loss: float | None,
         take_profit: float | None,
-        until: int | None,
         instrument: str | None,
+        words: Words,
     ) -> Ticket:
         """Buy or sell: what is held the other way is closed first, the rest is entered."""
         if (units is None) == (share is None):
             raise InputError("an order is of units, or of a share of equity", where=_verb(side))
-        if limit is not None and trigger is not None:
-            raise InputError("an order has a limit or a trigger", where=_verb(side), todo="leave one out")
-        if take_profit is not None and stop_loss is None:
-            raise InputError("take_profit needs a stop_loss beside it", where=_verb(side))
+        wish = Wish(side, limit, trigger, stop_loss, take_profit, words)
+        wish.check()
         place = self.place(instrument)
-        terms, tick = self.instruments[place], self.runner.tick_now(place)
-        lots = self._lots(place, units, share)
+        terms, lots = self.instruments[place], self._lots(place, units, share)
+        parent = words.get("after")
         if lots < 1:
             return self._too_small(side, terms)
-        kind, price = TYPES["market"], None
-        if limit is not None:  # never worse than asked
-            kind, price = TYPES["limit"], ticks_of(limit, tick, -side)
-        if trigger is not None:
-            kind, price = TYPES["stop"], ticks_of(trigger, tick)
-        stop = None if stop_loss is None else ticks_of(stop_loss, tick)
-        target = None if take_profit is None else ticks_of(take_profit, tick)
-        # What already is on its way out is not covered twice: close() and buy() in one go turn a position.
-        still = max(0, -side * self.runner.held(place)) - self.runner.leaving(place)
-        out = min(lots, max(0, still))
-        last = NEVER if until is None else until
-        numbers: list[int] = []
-        if out:
-            numbers.append(self.runner.submit(place, side, kind, ROLES["exit"], out, price, expires_at=last))
-        if lots > out:
-            entry = self.runner.submit(
-                place, side, kind, ROLES["entry"], lots - out, price, stop, target, last
-            )  # fmt: skip
-            numbers.append(entry)
-        ticket = Ticket(self.runner, tuple(numbers), terms.lot_float)
+        if parent is not None and not parent.numbers:
+            return Ticket(self.runner, (), terms.lot_float, f"waits for an order that is none: {parent.note}")
+        if words or (limit is not None and trigger is not None):
+            numbers, way = self._send(wish, place, lots)
+        else:
+            numbers, way = self._send_plain(wish, place, lots)
+        ticket = Ticket(self.runner, numbers, terms.lot_float, place=place, side=side, way=way)
         self._tickets.append(ticket)
         return ticket
+
+    def _send_plain(self, wish: Wish, place: int, lots: int) -> tuple[tuple[int, ...], int]:
+        """A market, limit or stop order: (numbers, how its price is rounded). Hot."""
+        side, tick, way = wish.side, self.runner.tick_now(place), 0
+        kind, price = TYPES["market"], None
+        if wish.limit is not None:  # never worse than asked
+            way = -side
+            kind, price = TYPES["limit"], ticks_of(wish.limit, tick, way)
+        elif wish.trigger is not None:
+            kind, price = TYPES["stop"], ticks_of(wish.trigger, tick)
+        stop = None if wish.stop_loss is None else ticks_of(wish.stop_loss, tick)
+        target = None if wish.take_profit is None else ticks_of(wish.take_profit, tick)
+        out = min(lots, self._open(place, side))
+        numbers: list[int] = []
+        if out:
+            numbers.append(self.runner.submit(place, side, kind, ROLES["exit"], out, price))
+        if lots > out:
+            entry = self.runner.submit(place, side, kind, ROLES["entry"], lots - out, price, stop, target)
+            numbers.append(entry)
+        return tuple(numbers), way
+
+    def _send(self, wish: Wish, place: int, lots: int) -> tuple[tuple[int, ...], int]:
+        """An order of any kind: (numbers, how its price is rounded)."""
+        runner, instrument = self.runner, self.instruments[place]
+        terms = wish.terms(runner, place, instrument, lots) | self._groups.terms(wish)
+        parent = wish.get("after")
+        if parent is not None:
+            terms["after"] = parent.numbers[-1]
+        bracket = wish.bracket(runner.tick_now(place))
+        numbers = []
+        for role, part in self._parts(wish, place, lots):
+            more = dict(terms, **bracket) if role == "entry" else terms
+            if "display" in terms:
+                more = dict(more, display=min(part, terms["display"]))
+            order = _native.order(
+                at=runner.now, instrument=place, side=wish.side, role=ROLES[role], lots=part, **more
+            )
+            numbers.append(runner.submit_order(order))
+        return tuple(numbers), -wish.side if wish.limit is not None else 0
+
+    def _parts(self, wish: Wish, place: int, lots: int) -> list[tuple[str, int]]:
+        """(role, lots) of the orders that one wish becomes: what is held the other way goes out first."""
+        parent = wish.get("after")
+        closes = parent is not None and (parent.place, parent.side) == (place, -wish.side)
+        if wish.get("reduce_only") or (closes and wish.stop_loss is None):
+            return [("exit", lots)]
+        out = 0 if parent is not None else min(lots, self._open(place, wish.side))
+        if 0 < out < lots and wish.is_single:
+            what = f"{wish.verb} of more than is held would be two orders, an exit and an entry"
+            raise InputError(what, where=wish.verb, todo="add reduce_only=True, or close() first")
+        parts = [("exit", out), ("entry", lots - out)]
+        return [each for each in parts if each[1] > 0]
+
+    def _open(self, place: int, side: int) -> int:
+        """Lots held the other way that are not on their way out yet: close() and buy() in one go turn a position."""
+        against = -side * self.runner.held(place)
+        return max(0, against - self.runner.leaving(place)) if against > 0 else 0
 
     def close(self, instrument: str | None) -> bool:
         """Out of an instrument, whichever verb led into it."""
@@ -199,15 +230,12 @@ class Desk:
 
     def _lots(self, place: int, units: float | None, share: float | None) -> int:
         terms = self.instruments[place]
-        amount = units if units is not None else share
-        if amount is None or not math.isfinite(amount) or amount <= 0:
-            raise InputError(f"{amount} is no quantity", todo="a number above zero")
         if units is not None:
-            scaled = units / terms.lot_float
-            near = round(scaled)
-            return near if abs(scaled - near) <= _ON_TICK else math.floor(scaled)
+            return lots_of(units, terms.lot_float)
+        if share is None or not math.isfinite(share) or share <= 0:
+            raise InputError(f"{share} is no quantity", todo="a number above zero")
         worth = abs(terms.worth_e8(self.runner.mark(place), 1))
-        numerator, denominator = amount.as_integer_ratio()
+        numerator, denominator = share.as_integer_ratio()
         return max(0, self.runner.equity_e8) * numerator // (worth * denominator) if worth else 0
 
     def _too_small(self, side: int, terms: Instrument) -> Ticket:

@@ -18,7 +18,7 @@ from quorate.core.events import Fill, TradeClosed
 from quorate.core.instrument import Calendar, Instrument
 from quorate.core.money import Money
 from quorate.core.order import Role, Side
-from quorate.native.exchange import REASONS, Kind, Market, Rows, Told
+from quorate.native.exchange import REASONS, Kind, Market, Rows, Rules, Told
 from quorate.native.runner import LookAhead, Runner, Traded, make
 from quorate.research.array import Answer, ask, limit_ticks, prove, ticks
 from quorate.research.book import Floats
@@ -67,6 +67,7 @@ class Setting:
     latency_ns: int = 0
     size: Size = field(default_factory=Size)
     slippage: Decimal = Decimal(1)
+    rules: Rules = field(default_factory=Rules)
     seed: int = 1
 
     def runner(self) -> Runner:
@@ -90,6 +91,7 @@ class Setting:
                 share=self.size.share,
                 lots=lots,
                 slippage=self.slippage,
+                rules=self.rules,
             )
         except (ValueError, OverflowError) as error:
             raise InputError(str(error), where="the run") from error

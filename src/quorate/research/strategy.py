@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, get_origin
 
 from quorate.core.errors import InputError
 from quorate.research.parameters import Value, bind, kind_of
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from quorate.native.runner import ClosedBar, Line
     from quorate.research.book import Floats, Holding, Notice, Ticket
     from quorate.research.desk import Desk
+    from quorate.research.orders import Words
 
 
 class Strategy:
@@ -140,15 +141,16 @@ class Strategy:
         trigger: float | None = None,
         stop_loss: float | None = None,
         take_profit: float | None = None,
-        until: int | None = None,
         instrument: str | None = None,
+        **words: Unpack[Words],
     ) -> Ticket:
-        """Buy base units, or a share of equity: at the market, at a limit or better, or from a trigger on.
+        """Buy base units, or a share of equity: at the market, at a limit or better, from a trigger on.
 
-        What is held short is covered first. ``until``: the last instant at which it may arrive.
+        What is held short is covered first. ``words``: all else that an order can be, see `orders.Words` and
+        docs/order-types.md. Raises InputError, naming them, for words that do not go together.
         """
         return self.desk.trade(
-            1, units, share, limit, trigger, stop_loss, take_profit, until, instrument
+            1, units, share, limit, trigger, stop_loss, take_profit, instrument, words
         )  # fmt: skip
 
     def sell(
@@ -160,12 +162,12 @@ class Strategy:
         trigger: float | None = None,
         stop_loss: float | None = None,
         take_profit: float | None = None,
-        until: int | None = None,
         instrument: str | None = None,
+        **words: Unpack[Words],
     ) -> Ticket:
         """As ``buy``, the other way: what is held long is sold first, the rest is sold short."""
         return self.desk.trade(
-            -1, units, share, limit, trigger, stop_loss, take_profit, until, instrument
+            -1, units, share, limit, trigger, stop_loss, take_profit, instrument, words
         )  # fmt: skip
 
     def close(self, instrument: str | None = None) -> bool:
