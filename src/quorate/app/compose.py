@@ -171,6 +171,7 @@ def plan_run(
             todo="lower it, or raise the rulebook's approval_ttl_s",
         )
     body = None if recipe.strategy is None else load_strategy(Path(recipe.strategy.file))
+    recipe = recipe.without_places()
     sources = registry.sources if body is None else [*registry.sources, body.source]
     opened = Opened(
         **_stated(recipe, rulebook, registry, [each.instrument for each in ordered], cash),

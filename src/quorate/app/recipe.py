@@ -82,6 +82,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operator: OperatorSettings = OperatorSettings()
     strategy: StrategySettings | None = None
 
+    def without_places(self) -> Recipe:
+        """The same with its strategy's file by name alone: where things lie stays out of journals."""
+        if self.strategy is None:
+            return self
+        named = msgspec.structs.replace(self.strategy, file=Path(self.strategy.file).name)
+        return msgspec.structs.replace(self, strategy=named)
+
     def values(self) -> dict[str, Any]:
         """The recipe as plain values; without a strategy the key is left out."""
         found: dict[str, Any] = msgspec.to_builtins(self)

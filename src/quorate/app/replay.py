@@ -187,8 +187,11 @@ def strategy_of(opened: Opened, recipe: Recipe, plugins: Sequence[Path]) -> Body
     """
     if recipe.strategy is None:
         return None
-    file = Path(recipe.strategy.file)
-    body = load_strategy(next((each for each in plugins if each.name == file.name), file))
+    file = next((each for each in plugins if each.name == recipe.strategy.file), Path(recipe.strategy.file))
+    if not file.is_file():
+        what = f"the run was of strategy {file.name}, which is not here"
+        raise InputError(what, where="replay", todo=f"name that very file: --plugin {file.name}")
+    body = load_strategy(file)
     if body.source not in [tuple(each) for each in opened.plugins]:
         what = f"strategy {file.name} is not the file the run was made with"
         raise InputError(what, where="replay", todo=f"name that very file: --plugin {file.name}")

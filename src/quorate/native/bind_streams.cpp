@@ -2,10 +2,12 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 
 #include <deque>
 #include <memory>
 #include <stdexcept>
+#include <tuple>
 
 #include "lines.hpp"
 
@@ -72,12 +74,14 @@ Instants instants(nb::handle self, std::int64_t every_ns) {
   return Instants(stream.at(), {stream.size()}, self);
 }
 
-nb::tuple candle(Streams& streams, std::int64_t every_ns, std::size_t number) {
+using Shown = std::tuple<std::int64_t, std::int64_t, double, double, double, double, double>;
+
+Shown candle(Streams& streams, std::int64_t every_ns, std::size_t number) {
   const Stream& stream = streams.stream(every_ns);
   if (number >= stream.size()) throw std::out_of_range("no such bar yet");
   const Candle at = stream.candle(number);
   const Ohlcv& bar = at.ohlcv;
-  return nb::make_tuple(at.start, at.at, bar.open, bar.high, bar.low, bar.close, bar.volume);
+  return {at.start, at.at, bar.open, bar.high, bar.low, bar.close, bar.volume};
 }
 
 }  // namespace

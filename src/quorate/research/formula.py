@@ -55,9 +55,10 @@ class FormulaStrategy(Strategy):
 
     def on_bar(self, bar: ClosedBar) -> None:
         """One step; prices in ticks, carried over rolls to the nearest."""
-        prices = (round(each / self._tick) for each in (bar.open, bar.high, bar.low, bar.close))
+        tick = self._tick
+        open_, high, low, close = (round(each / tick) for each in (bar.open, bar.high, bar.low, bar.close))
         volume = -1 if math.isnan(bar.volume) else round(bar.volume / self._lot)
-        stance = self._stepper.step(bar.at, *prices, volume)
+        stance = self._stepper.step(bar.at, open_, high, low, close, volume)
         if math.isnan(stance):
             return
         levels = self._stepper.levels
