@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from quorate.adapters.recorded import (
 )
 from quorate.app.recipe import Recipe
 from quorate.app.registry import Registry
+from quorate.app.strategy import Body, load_strategy
 from quorate.core.account import Account
 from quorate.core.canon import CANON_VERSION
 from quorate.core.errors import ConfigError, InvariantError, TamperError
@@ -35,13 +37,14 @@ from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.ports import Clock, Council, Feed, Journal, Observer, Operator, Venue
 from quorate.core.record import Opened
-from quorate.core.roles import Agent
+from quorate.core.roles import Agent, Strategist
 from quorate.decide.decide import Decide
 from quorate.execution.execution import Execution
 from quorate.kernel.desk import Desk
 from quorate.kernel.session import Session
 from quorate.market.market import Market
 from quorate.portfolio.portfolio import Portfolio
+from quorate.research.run import Size
 from quorate.shield.mint import Mint
 from quorate.shield.rulebook import Rulebook
 from quorate.shield.shield import Shield
@@ -64,6 +67,7 @@ class Plan:
     recording: Recording | None = None
     acts: tuple[Any, ...] = ()
     speed: float | None = None
+    body: Body | None = None
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
@@ -166,6 +170,9 @@ def plan_run(
             where="costs.latency",
             todo="lower it, or raise the rulebook's approval_ttl_s",
         )
+    body = None if recipe.strategy is None else load_strategy(Path(recipe.strategy.file))
+    recipe = recipe.without_places()
+    sources = registry.sources if body is None else [*registry.sources, body.source]
     opened = Opened(
         **_stated(recipe, rulebook, registry, [each.instrument for each in ordered], cash),
         product=f"quorate {version('quorate')}",
@@ -180,13 +187,18 @@ def plan_run(
             for each in ordered
         ),
         trust_level=max([SUSPECT_TRUST] * suspect + [each.trust for each in ordered]),
-        plugins=tuple(sorted(registry.sources)),
+        plugins=tuple(sorted(sources)),
     )
-    return Plan(opened, recipe, rulebook, registry, ordered, **more)
+    return Plan(opened, recipe, rulebook, registry, ordered, body=body, **more)
 
 
 def plan_replay(
-    recording: Recording, opened: Opened, recipe: Recipe, rulebook: Rulebook, registry: Registry
+    recording: Recording,
+    opened: Opened,
+    recipe: Recipe,
+    rulebook: Rulebook,
+    registry: Registry,
+    body: Body | None = None,
 ) -> Plan:
     """The plan that runs a recorded journal again, by its own record 0 or by a desk that differs.
 
@@ -200,7 +212,8 @@ def plan_replay(
     except (msgspec.ValidationError, InvariantError) as error:
         raise TamperError(f"record 0 makes no account: {error}", number=0) from error
     stated = _stated(recipe, rulebook, registry, instruments, cash)
-    return Plan(msgspec.structs.replace(opened, **stated), recipe, rulebook, registry, recording=recording)
+    opened = msgspec.structs.replace(opened, **stated)
+    return Plan(opened, recipe, rulebook, registry, recording=recording, body=body)
 
 
 def _stated(
@@ -211,7 +224,7 @@ def _stated(
         "canon": CANON_VERSION,
         "mode": recipe.mode,
         "seed": recipe.seed,
-        "recipe": msgspec.to_builtins(recipe),
+        "recipe": recipe.values(),
         "rulebook": msgspec.to_builtins(rulebook, str_keys=True),
         "instruments": tuple(msgspec.to_builtins(each) for each in instruments),
         "cash": (cash.count, cash.scale),
@@ -240,6 +253,23 @@ def build_desk(plan: Plan, mint: Mint) -> Desk:
         portfolio=portfolio,
         execution=Execution(account, tactic),
         shield=_shield(plan.rulebook, recipe, registry, account, instruments, mint, plan.opened.trust_level),
+        strategist=_strategist(plan),
+    )
+
+
+def _strategist(plan: Plan) -> Strategist | None:
+    """The recipe's strategy in its chair. Raises ConfigError for one without its file's body."""
+    settings = plan.recipe.strategy
+    if settings is None:
+        return None
+    if plan.body is None:
+        raise ConfigError("the strategy was not loaded", where="strategy", todo="give its file")
+    return plan.body.host(
+        settings.settings,
+        plan.instruments,
+        plan.opened.interval,
+        size=Size.read(settings.size),
+        latency_ns=plan.recipe.costs.latency_ns,
     )
 
 

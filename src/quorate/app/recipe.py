@@ -50,11 +50,21 @@ class OperatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return parse_span(self.cool_down)
 
 
+class StrategySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One strategy in Python in the place of agents, decide and portfolio. ``file``: its path, as from where
+    the run is started; ``settings``: its parameters; ``size``: what a stance of 1 is, ``95%`` or base units.
+    """
+
+    file: str
+    settings: dict[str, int | float | str | bool] = {}
+    size: str = "95%"
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole desk as data: who sits in which chair, how it decides, sizes, pays, and by which rulebook.
 
     ``mode``: backtest, paper or live; ``rulebook``: a built-in name or a path; ``agents``: settings by name;
-    ``rules``: plugin rules beside the rulebook's own (they may only tighten).
+    ``rules``: plugin rules beside the rulebook's own (they may only tighten). ``strategy`` excludes agents.
     """
 
     name: str
@@ -70,6 +80,21 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: dict[str, dict[str, Any]] = {}
     costs: CostSettings = CostSettings()
     operator: OperatorSettings = OperatorSettings()
+    strategy: StrategySettings | None = None
+
+    def without_places(self) -> Recipe:
+        """The same with its strategy's file by name alone: where things lie stays out of journals."""
+        if self.strategy is None:
+            return self
+        named = msgspec.structs.replace(self.strategy, file=Path(self.strategy.file).name)
+        return msgspec.structs.replace(self, strategy=named)
+
+    def values(self) -> dict[str, Any]:
+        """The recipe as plain values; without a strategy the key is left out."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        if self.strategy is None:
+            del found["strategy"]
+        return found
 
 
 MODES = ("backtest", "paper", "live")
@@ -113,6 +138,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "tactic": Named,
     "costs": CostSettings,
     "operator": OperatorSettings,
+    "strategy": StrategySettings,
 }
 
 
@@ -126,7 +152,10 @@ def recipe_of(values: dict[str, Any], where: str) -> Recipe:
     recipe: Recipe = convert(values, Recipe, where)
     if recipe.mode not in MODES:
         raise ConfigError(f"unknown mode '{recipe.mode}'", where=where, todo=nearest(recipe.mode, MODES))
-    if not recipe.agents:
+    if recipe.strategy is not None and recipe.agents:
+        what = f"[strategy] and agents ({', '.join(sorted(recipe.agents))}) exclude each other"
+        raise ConfigError(what, where=where, todo="leave one of them out")
+    if not recipe.agents and recipe.strategy is None:
         raise ConfigError("no agents", where=where, todo="add [agents.momentum]")
     for span in (recipe.costs.latency, recipe.operator.cool_down):
         parse_span(span)

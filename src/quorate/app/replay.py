@@ -15,6 +15,7 @@ from quorate.app.compose import build_session, plan_replay
 from quorate.app.config import LIMITS
 from quorate.app.recipe import Recipe, override, recipe_of, rulebook_of
 from quorate.app.registry import Registry
+from quorate.app.strategy import Body, load_strategy
 from quorate.core.errors import InputError, JournalError, QuorateError, TamperError
 from quorate.core.instant import NEVER
 from quorate.core.ports import JournalReader, Observer
@@ -24,7 +25,7 @@ from quorate.shield.rulebook import Rulebook
 _SHOWN = 400  # bytes of a payload that are shown
 _LIMIT = f"write {LIMITS}.losses.hour_share=0.01"
 # What a replay runs again; the rest of a recipe speaks of doors whose answers are in the journal.
-RUN_AGAIN = ("agents", "decide", "sizing", "allocator", "tactic", "rules")
+RUN_AGAIN = ("agents", "decide", "sizing", "allocator", "tactic", "rules", "strategy")
 
 
 class Divergence(msgspec.Struct, frozen=True):
@@ -121,8 +122,10 @@ def replay_reader(
     opened = recording.opened
     if opened is None:
         raise TamperError("the journal has no opening record", number=0)
-    registry = registry_for(opened, plugins)
-    plan = plan_replay(recording, opened, *desk_of(opened, overrides), registry)
+    recipe, rulebook = desk_of(opened, overrides)
+    body = strategy_of(opened, recipe, plugins)
+    registry = registry_for(opened, [each for each in plugins if body is None or str(each) != body.file], body)
+    plan = plan_replay(recording, opened, recipe, rulebook, registry, body)
     closed = recording.closed
     journal = ComparedJournal(reader.records(), by_payload=bool(overrides), closed=closed is not None)
     session = build_session(plan, "replay", journal, observers)
@@ -177,11 +180,30 @@ def desk_of(opened: Opened, overrides: Sequence[str]) -> tuple[Recipe, Rulebook]
     return recipe_of(values, where), rulebook_of(limits, where)
 
 
-def registry_for(opened: Opened, plugins: Sequence[Path]) -> Registry:
+def strategy_of(opened: Opened, recipe: Recipe, plugins: Sequence[Path]) -> Body | None:
+    """The very strategy the run was made with: a plugin of its file's name, else the file the recipe names.
+
+    Raises InputError when it cannot be read or is another than record 0 states.
+    """
+    if recipe.strategy is None:
+        return None
+    file = next((each for each in plugins if each.name == recipe.strategy.file), Path(recipe.strategy.file))
+    if not file.is_file():
+        what = f"the run was of strategy {file.name}, which is not here"
+        raise InputError(what, where="replay", todo=f"name that very file: --plugin {file.name}")
+    body = load_strategy(file)
+    if body.source not in [tuple(each) for each in opened.plugins]:
+        what = f"strategy {file.name} is not the file the run was made with"
+        raise InputError(what, where="replay", todo=f"name that very file: --plugin {file.name}")
+    return body
+
+
+def registry_for(opened: Opened, plugins: Sequence[Path], body: Body | None = None) -> Registry:
     """A registry with the very plugin files the run was made with. Raises InputError when one differs."""
     registry = Registry(plugins)
+    known = registry.sources if body is None else [*registry.sources, body.source]
     for name, sha256 in opened.plugins:
-        if (name, sha256) not in registry.sources:
+        if (name, sha256) not in known:
             raise InputError(
                 f"the run used plugin {name} ({sha256[:12]})",
                 where="replay",

@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from quorate.core.errors import ConfigError, InputError, QuorateError
+from quorate.core.instrument import Instrument
 from quorate.indicators.formula import Formula
-from quorate.research.formula import numbers, run_formula
+from quorate.research.course import Course, lots_of
+from quorate.research.formula import FormulaStrategy, numbers, run_formula
+from quorate.research.host import Host
 from quorate.research.parameters import KINDS, Value, bind, nearest
-from quorate.research.run import Run, Setting, run_array, run_class, run_signal
+from quorate.research.run import Run, Setting, Size, run_array, run_class, run_signal
+from quorate.research.signal import SignalStrategy
 from quorate.research.strategy import Strategy, defaults_of, parameters_of
 
 FUNCTIONS = {"positions": "array", "get_signal": "signal"}
@@ -47,6 +51,49 @@ class Body:
         if self.kind == "class":
             return run_class(self.thing, values, setting, self.file)
         return (run_array if self.kind == "array" else run_signal)(self.thing, values, setting, self.file)
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """(name, SHA-256) of its file, as record 0 states plugins."""
+        return Path(self.file).name, self.digest
+
+    def host(
+        self,
+        given: Mapping[str, Any],
+        instruments: Mapping[str, Instrument],
+        interval_ns: int,
+        *,
+        size: Size,
+        latency_ns: int,
+    ) -> Host:
+        """The body in a desk's strategist chair. Raises ConfigError for an array, which needs all bars at
+        once, for more instruments than it is of, and for what goes wrong as it starts.
+        """
+        where = Path(self.file).name
+        if self.kind == "array":
+            what = "an array function needs all bars at once, and a desk has those until now"
+            raise ConfigError(what, where=where, todo="write it as a class, a get_signal or a formula")
+        if self.kind != "class" and len(instruments) != 1:
+            what = f"a {self.kind} is of one instrument, and the data hold {len(instruments)}"
+            raise ConfigError(what, where="--data", todo="name one, or write a class")
+        values = self.bind(given)
+        strategy: Strategy
+        if self.kind == "formula":
+            strategy = FormulaStrategy(self.thing, values, next(iter(instruments.values())), interval_ns)
+        elif self.kind == "signal":
+            strategy = SignalStrategy(self.thing, values, where)
+        else:
+            strategy = self.thing(values, where=where)
+        lots = -1 if size.units is None else lots_of(size.units, instruments)
+        course = Course(
+            list(instruments.values()), interval_ns, share=size.share, lots=lots, latency_ns=latency_ns
+        )
+        try:
+            return Host(strategy, course, interval_ns, f"strategy {self.name}")
+        except QuorateError:
+            raise
+        except Exception as error:
+            raise ConfigError(f"fails as it starts: {type(error).__name__}: {error}", where=where) from error
 
 
 def load_strategy(path: Path) -> Body:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from quorate.core.events import Bar, Breaker
+from quorate.core.account import Account
+from quorate.core.events import AnyEvent, Bar, Breaker
 from quorate.core.instrument import Instrument
 from quorate.core.order import Finding, Order
 from quorate.core.signal import Signal
@@ -75,6 +76,32 @@ class Agent(Protocol):
 
     def hear(self, view: View, instrument: str) -> Signal | None:
         """What it thinks of one instrument with a new bar; None abstains."""
+        ...
+
+
+class Hands(Protocol):
+    """What a strategist may do, at once and in order: every order is reviewed before this returns."""
+
+    def send(self, order: Order) -> int:
+        """Lots let out; 0 when the shield refused it, or when this very intent was sent before."""
+        ...
+
+    def cancel(self, order: str) -> bool:
+        """Ask for a working order to stop; False when that is refused."""
+        ...
+
+    def tell(self, topic: str, text: str) -> None:
+        """What was wanted and why, for the journal."""
+        ...
+
+
+class Strategist(Protocol):
+    """One whole strategy in the place of agents, decide and portfolio; everything behind it is the same desk."""
+
+    name: str
+
+    def on(self, event: AnyEvent, view: View, account: Account, hands: Hands) -> None:
+        """Every event but bars, which the view serves; it may act as an instant closes, and only then."""
         ...
 
 

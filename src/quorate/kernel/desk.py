@@ -10,10 +10,11 @@ from quorate.core.effects import AnyEffect, BreakerMoved, Silenced, Tell, Vetoed
 from quorate.core.errors import InvariantError
 from quorate.core.events import AnyEvent, Bar, Breaker, Fill, InstantClosed
 from quorate.core.order import Order, Role
-from quorate.core.roles import Agent, View
+from quorate.core.roles import Agent, Strategist, View
 from quorate.core.signal import Signal
 from quorate.decide.decide import Decide
 from quorate.execution.execution import Execution
+from quorate.kernel.hands import Hands
 from quorate.market.market import Market
 from quorate.portfolio.portfolio import Portfolio
 from quorate.shield.shield import Shield
@@ -32,6 +33,7 @@ class Desk:
         portfolio: Portfolio,
         execution: Execution,
         shield: Shield,
+        strategist: Strategist | None = None,
     ) -> None:
         self.market = market
         self.agents = list(agents)
@@ -39,6 +41,7 @@ class Desk:
         self.portfolio = portfolio
         self.execution = execution
         self.shield = shield
+        self.strategist = strategist
         self._unsized: frozenset[str] = frozenset()  # wanted last time, and came to no order
 
     @property
@@ -62,16 +65,18 @@ class Desk:
             return effects  # nothing is decided inside an instant
         orders = self._stand_down(event, effects, view) if effects or type(event) is Fill else []
         reviewed = len(effects)
+        if self.strategist is not None:
+            orders = self._host(self.strategist, event, orders, view, number, effects)
         signals = self.hear(event, view, effects)
         decision = self.decide.on(event, signals, view)
         if decision is not None:
             orders += self._size(decision, view, effects)
         for child in self.execution.due(orders, view):
-            self._review(child, view, number, effects)
+            self.review(child, view, number, effects)
         # A rule that failed in review has halted the desk: what is held and asked for goes too.
         if len(effects) > reviewed and halts(effects[reviewed:]):
             for child in self.execution.due(self._leave(event.at, effects, view), view):
-                self._review(child, view, number, effects)
+                self.review(child, view, number, effects)
         return effects
 
     def hear(self, event: AnyEvent, view: View, effects: list[AnyEffect]) -> list[Signal]:
@@ -90,6 +95,31 @@ class Desk:
                 signals = [signal for signal in signals if signal.agent != agent.name]
                 effects.append(Silenced(event.at, agent.name, f"{type(error).__name__}: {error}"))
         return signals
+
+    def _host(
+        self,
+        strategist: Strategist,
+        event: AnyEvent,
+        orders: list[Order],
+        view: View,
+        number: int,
+        effects: list[AnyEffect],
+    ) -> list[Order]:
+        """Duties first, then the strategist acts. One that fails is silenced: its entries are taken back,
+        what is held keeps its stops.
+        """
+        for child in self.execution.due(orders, view):
+            self.review(child, view, number, effects)
+        hands = Hands(self, event.at, view, number, effects)
+        try:
+            strategist.on(event, view, self.account, hands)
+        except (Exception, SystemExit) as error:
+            if hands.failure is not None:
+                raise hands.failure from error  # the desk's own, not the strategist's
+            self.strategist = None
+            effects.append(Silenced(event.at, strategist.name, f"{type(error).__name__}: {error}"))
+            self._leave(event.at, effects, view, "silenced")  # its exits are not sent: the stops stay
+        return []
 
     def _size(self, decision: Decision, view: View, effects: list[AnyEffect]) -> list[Order]:
         """Orders for the decision; a stance that comes to no order is no stance, and that is told once.
@@ -132,7 +162,7 @@ class Desk:
             effects.append(cancel if refusal is None else Tell(at, "cancel refused", refusal))
         return exits
 
-    def _review(self, child: Order, view: View, number: int, effects: list[AnyEffect]) -> None:
+    def review(self, child: Order, view: View, number: int, effects: list[AnyEffect]) -> None:
         """One child past the shield; its approval bears the number of the record that will hold it."""
         answer = self.shield.review(child, view, number + len(effects))
         effects.append(answer)

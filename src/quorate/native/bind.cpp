@@ -92,6 +92,7 @@ void bind_limits(nb::module_& m);    // bind_limits.cpp
 void bind_lane(nb::module_& m);      // bind_lane.cpp
 void bind_program(nb::module_& m);   // bind_program.cpp; its plans are one of the lane's change sources
 void bind_runner(nb::module_& m);    // bind_runner.cpp
+void bind_streams(nb::module_& m);   // bind_streams.cpp
 
 NB_MODULE(_native, m) {
   m.doc() = "Quorate's native core.";
@@ -101,4 +102,5 @@ NB_MODULE(_native, m) {
   bind_lane(m);
   bind_program(m);
   bind_runner(m);
+  bind_streams(m);
 }

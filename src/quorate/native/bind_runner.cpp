@@ -335,6 +335,7 @@ void bind_runner(nb::module_& m) {
            }, "order"_a, "lots"_a = nb::none(), "price"_a = nb::none())
       .def("shows", &Desk::shows, "kind"_a, "Whether any of the rows is of this kind.")
       .def("close", [](Desk& d, std::int64_t i) { return d.runner.close(i); }, "instrument"_a)
+      .def("guard", [](Desk& d, const quorate::limits::Limits& limits) { d.runner.guard(limits); }, "limits"_a)
       .def("cancel", [](Desk& d, OrderId order) { return d.runner.cancel(order); }, "order"_a)
       .def("state", [](Desk& d, OrderId order) {
              const OrderState& state = d.runner.state(order);
@@ -365,6 +366,16 @@ void bind_runner(nb::module_& m) {
       .def_prop_ro("now", [](Desk& d) { return d.runner.now(); })
       .def_prop_ro("cash_e8", [](Desk& d) { return d.runner.exchange().ledger().cash_e8(); })
       .def_prop_ro("equity_e8", [](Desk& d) { return d.runner.exchange().ledger().equity_e8(); })
+      .def_prop_ro("reviews", [](Desk& d) { return table_of(d.runner.reviews()); }, nb::rv_policy::automatic)
+      .def_prop_ro("moves", [](Desk& d) {
+             std::vector<std::tuple<Instant, std::int64_t, std::int64_t, std::int64_t>> moves;
+             if (!d.runner.limits()) return moves;
+             for (const auto& each : d.runner.limits()->moves()) {
+               moves.emplace_back(each.at, static_cast<std::int64_t>(each.before),
+                                  static_cast<std::int64_t>(each.after), static_cast<std::int64_t>(each.rule));
+             }
+             return moves;
+           })
       .def_prop_ro("orders", [](Desk& d) { return d.runner.orders(); })
       .def_prop_ro("unsized", [](Desk& d) { return d.runner.unsized(); })
       .def_prop_ro("fees_e8", [](Desk& d) { return d.runner.fees_e8(); })

@@ -128,26 +128,25 @@ void Runner::run(Listener& listener) {
     const Instant at = rows_[first].at;
     for (next = first + 1; next < rows_.size() && rows_[next].at == at;) ++next;
     if (timer_due_ < at) ring(at - 1, listener);
+    fresh_.clear();
     const bool quiet = next - first == 1 && exchange_.pass(rows_[first]);
-    if (!quiet) {
-      fresh_.clear();
-      exchange_.advance(rows_.subspan(first, next - first), fresh_);
-    }
+    if (!quiet) exchange_.advance(rows_.subspan(first, next - first), fresh_);
     now_ = at;
-    if (!quiet && !fresh_.empty()) hear(listener);
+    for (const Report& report : fresh_) note(report);
+    if (limits_) watch(rows_.subspan(first, next - first));
+    if (heard_ != 0 && !fresh_.empty()) hear(listener);
     for (std::size_t row = first; row < next; ++row) show(rows_[row]);
     shown_ = next;
     tell(listener);
     if (waiting_) decide_waiting();
     if (timer_due_ <= at) ring(at, listener);
+    if (limits_) obey();
     sample();
   }
   check_books();
 }
 
 void Runner::hear(Listener& listener) {
-  for (const Report& report : fresh_) note(report);
-  if (heard_ == 0) return;
   for (const Report& report : fresh_) {
     if ((heard_ >> static_cast<unsigned>(report.kind)) & 1U) listener.on_report(report);
   }
@@ -219,7 +218,9 @@ void Runner::sample() {
 
 OrderId Runner::submit(Order order) {
   order.at = now_;
+  if (limits_ && !reviewed(order)) return vetoed;
   const OrderId id = exchange_.submit(order);
+  if (limits_ && id != reviews_.back().order) throw std::logic_error("an order left under another number");
   const auto place = static_cast<std::size_t>(id);
   if (states_.size() <= place) states_.resize(place + family);
   states_[place] = {Status::sent, order.lots, 0};
@@ -257,7 +258,7 @@ Lots Runner::sized(std::size_t i, std::int64_t stance_e6) const {
 }
 
 bool Runner::alive(OrderId id) const {
-  if (id == none) return false;
+  if (id < 0) return false;
   const Status status = states_[static_cast<std::size_t>(id)].status;
   return status == Status::sent || status == Status::working;
 }

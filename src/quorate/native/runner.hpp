@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "exchange.hpp"
+#include "limits.hpp"
 #include "lines.hpp"
 
 namespace quorate::exchange {
@@ -44,6 +45,17 @@ struct OrderState {
   Lots filled = 0;
 };
 
+inline constexpr OrderId vetoed = -2;  // in place of a number: the limits let no such order out
+
+// What the limits said of one order: lots asked for and let out, 0 when refused; bits of rules; -1: no price.
+struct Review {
+  std::int64_t at, order, instrument, side, type, role;
+  Lots asked, lots;
+  Ticks price, stop, target;
+  std::int64_t denied, cut;
+};
+static_assert(sizeof(Review) == 13 * sizeof(std::int64_t));
+
 // Whoever decides. It may call the runner's verbs from within.
 class Listener {
  public:
@@ -70,6 +82,9 @@ class Runner {
   void listen(Report::Kind kind) { heard_ |= 1U << static_cast<unsigned>(kind); }
   std::int64_t timer(Instant at, std::int64_t every_ns);
 
+  // From now on these limits review every order, and stand the run down when the breaker falls.
+  void guard(limits::Limits limits);
+
   void run(Listener& listener);
 
   // ---- verbs, of the instant now ----
@@ -84,14 +99,19 @@ class Runner {
 
   // Lots of market exits that are on their way: what is held and not among them is still to be left.
   Lots leaving(std::int64_t instrument);
-  bool cancel(OrderId id) { return exchange_.cancel(id, now_); }
+  bool cancel(OrderId id) { return id >= 0 && exchange_.cancel(id, now_); }
+  // Throws std::invalid_argument under limits: they reviewed the order as it was.
   bool replace(OrderId id, std::optional<Lots> lots, std::optional<Ticks> price) {
-    return exchange_.replace(id, now_, lots, price);
+    if (limits_) throw std::invalid_argument("under a rulebook an order stays as it was reviewed");
+    return id >= 0 && exchange_.replace(id, now_, lots, price);
   }
 
   Instant now() const { return now_; }
   const Exchange& exchange() const { return exchange_; }
-  const OrderState& state(OrderId id) const { return states_.at(static_cast<std::size_t>(id)); }
+  const OrderState& state(OrderId id) const {
+    static constexpr OrderState refused{Status::rejected, 0, 0};
+    return id == vetoed ? refused : states_.at(static_cast<std::size_t>(id));
+  }
   Lots held(std::int64_t instrument) const { return exchange_.ledger().lots(place(instrument)); }
   const Trade& open_trade(std::int64_t instrument) const { return open_[place(instrument)]; }
   std::int64_t unrealised_e8(std::int64_t instrument) const;
@@ -104,6 +124,8 @@ class Runner {
   const std::vector<Instant>& at() const { return at_; }
   const std::vector<std::int64_t>& equity() const { return equity_; }
   const std::vector<std::int64_t>& gross() const { return gross_; }
+  const std::optional<limits::Limits>& limits() const { return limits_; }
+  const std::vector<Review>& reviews() const { return reviews_; }
   std::int64_t orders() const { return orders_; }
   std::int64_t unsized() const { return unsized_; }  // changes of stance too small for one lot
   std::int64_t fees_e8() const { return fees_e8_; }
@@ -151,6 +173,9 @@ class Runner {
   void decide_waiting();
 
   void hear(Listener& listener);
+  void watch(std::span<const MarketEvent> rows);
+  void obey();
+  bool reviewed(Order& order);
   void note(const Report& report);
   void note_fill(const Report& fill);
   void note_roll(const Report& roll);
@@ -179,6 +204,8 @@ class Runner {
   Instant now_ = 0;
   bool waiting_ = false;
 
+  std::optional<limits::Limits> limits_;
+  std::vector<Review> reviews_;
   std::vector<Desire> desires_;
   std::vector<OrderState> states_;
   std::vector<Report> fresh_, kept_;

@@ -15,7 +15,7 @@ from quorate.native._native import ClosedBar, Line, LookAhead, Runner
 from quorate.native.exchange import DEFAULT, Rows, Rules, _check_whole, _rules, _terms
 from quorate.native.exchange import Traded as Instrument
 
-__all__ = ["STATUSES", "ClosedBar", "Column", "Line", "LookAhead", "Runner", "Traded", "make"]
+__all__ = ["STATUSES", "ClosedBar", "Column", "Line", "LookAhead", "Reviewed", "Runner", "Traded", "make"]
 
 STATUSES = ("never", "submitted", "accepted", "filled", "cancelled", "rejected", "expired")
 
@@ -53,6 +53,26 @@ class Traded(enum.IntEnum):
     EXIT_ROLE = 14
     ORDER = 15
     EXITED_AT = 16
+
+
+class Reviewed(enum.IntEnum):
+    """Columns of a row of `Runner.reviews`: an order asked of the limits, and their answer. ``ORDER`` below 0:
+    refused; ``LOTS``: let out; prices in ticks, -1 for none; ``DENIED``, ``CUT``: as `native.limits.rules`.
+    """
+
+    AT = 0
+    ORDER = 1
+    INSTRUMENT = 2
+    SIDE = 3
+    TYPE = 4
+    ROLE = 5
+    ASKED = 6
+    LOTS = 7
+    PRICE = 8
+    STOP = 9
+    TARGET = 10
+    DENIED = 11
+    CUT = 12
 
 
 def make(

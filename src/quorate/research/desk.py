@@ -194,7 +194,7 @@ class Desk:
         return [each for each in parts if each[1] > 0]
 
     def _open(self, place: int, side: int) -> int:
-        """Lots held the other way that are not on their way out yet: close() and buy() in one go turn a position."""
+        """Lots held the other way and not on their way out yet: so close() and buy() in one go turn a position."""
         against = -side * self.runner.held(place)
         return max(0, against - self.runner.leaving(place)) if against > 0 else 0
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quorate.core.errors import ConfigError
+from quorate.core.instrument import Instrument
 from quorate.indicators.formula import Formula, compile_formula
 from quorate.native.exchange import Market
 from quorate.native.program import Bars
@@ -14,6 +17,10 @@ from quorate.research.array import Answer
 from quorate.research.book import Floats
 from quorate.research.parameters import Value
 from quorate.research.run import Run, Setting, follow
+from quorate.research.strategy import Strategy
+
+if TYPE_CHECKING:
+    from quorate.native.runner import ClosedBar
 
 
 def run_formula(formula: Formula, values: Mapping[str, Value], setting: Setting) -> Run:
@@ -33,6 +40,37 @@ def run_formula(formula: Formula, values: Mapping[str, Value], setting: Setting)
     )
     limit = None if "limit" not in levels else _price(levels["limit"])
     return follow(Answer(position, limit, stop, target), setting)
+
+
+class FormulaStrategy(Strategy):
+    """A formula followed bar by bar, for a desk: its stances and levels are the batch's in every bit."""
+
+    def __init__(
+        self, formula: Formula, values: Mapping[str, Value], terms: Instrument, interval_ns: int
+    ) -> None:
+        super().__init__()
+        bound = formula.with_params(**numbers(values)) if values else formula
+        self._stepper = compile_formula(bound, terms, interval_ns=interval_ns).start()
+        self._tick, self._lot = terms.tick_float, terms.lot_float
+
+    def on_bar(self, bar: ClosedBar) -> None:
+        """One step; prices in ticks, carried over rolls to the nearest."""
+        tick = self._tick
+        open_, high, low, close = (round(each / tick) for each in (bar.open, bar.high, bar.low, bar.close))
+        volume = -1 if math.isnan(bar.volume) else round(bar.volume / self._lot)
+        stance = self._stepper.step(bar.at, open_, high, low, close, volume)
+        if math.isnan(stance):
+            return
+        levels = self._stepper.levels
+        sign = (stance > 0) - (stance < 0)
+        stop = _above_zero(bar.close - sign * levels.get("stop", math.nan))
+        target = _above_zero(bar.close + sign * levels.get("target", math.nan))
+        limit = _above_zero(levels.get("limit", math.nan))
+        self.target(stance, stop=stop, target=None if stop is None else target, limit=limit)
+
+
+def _above_zero(price: float) -> float | None:
+    return price if price > 0 else None
 
 
 def _price(levels: Floats) -> Floats:

@@ -19,6 +19,7 @@ from quorate.core.instrument import Calendar, Instrument
 from quorate.core.money import Money
 from quorate.core.order import Role, Side
 from quorate.native.exchange import REASONS, Kind, Market, Rows, Rules, Told
+from quorate.native.limits import Limits
 from quorate.native.runner import LookAhead, Runner, Traded, make
 from quorate.research.array import Answer, ask, limit_ticks, prove, ticks
 from quorate.research.book import Floats
@@ -69,9 +70,16 @@ class Setting:
     slippage: Decimal = Decimal(1)
     rules: Rules = field(default_factory=Rules)
     seed: int = 1
+    limits: Limits | None = None
 
     def runner(self) -> Runner:
-        """A fresh runner."""
+        """A fresh runner, under its own copy of the limits when there are any."""
+        runner = self._bare()
+        if self.limits is not None:
+            runner.guard(self.limits.core)
+        return runner
+
+    def _bare(self) -> Runner:
         lots = -1
         if self.size.units is not None:
             if len({each.lot for each in self.instruments}) > 1:
