@@ -181,17 +181,36 @@ def fuzz() -> int:
     while min(proved.values()) < SEEDS:
         name = min(proved, key=lambda case: proved[case])
         first, began = proved[name], time.perf_counter()
-        words = [sys.executable, "-X", "faulthandler", "-c", code, name, str(first), str(first + SEEDS_AT_ONCE)]
+        words = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-c",
+            code,
+            name,
+            str(first),
+            str(first + SEEDS_AT_ONCE),
+        ]
         done = subprocess.run(
-            words, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=False, stdin=subprocess.DEVNULL
+            words,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=HANG_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode != 0:
-            sys.stderr.write(f"{name}, a seed from {first} on: exit {done.returncode}\n{done.stderr[-2000:]}\n")
+            sys.stderr.write(
+                f"{name}, a seed from {first} on: exit {done.returncode}\n{done.stderr[-2000:]}\n"
+            )
             return 1
         proved[name] += SEEDS_AT_ONCE
         spent += time.perf_counter() - began
         keep("fuzz", {"sources": sources(), "seeds": proved, "failures": 0, "seconds": round(spent, 1)})
-    sys.stdout.write(f"{sum(proved.values()):,} hostile callers in {spent:.0f} s: none crashed or hung the core\n")
+    sys.stdout.write(
+        f"{sum(proved.values()):,} hostile callers in {spent:.0f} s: none crashed or hung the core\n"
+    )
     return 0
 
 

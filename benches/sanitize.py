@@ -63,7 +63,9 @@ def main() -> int:
     if whole and code == 0:
         files = [Path(each).name for each in arguments]
         seconds = round(time.perf_counter() - began, 1)
-        keep("sanitize", {"commit": mark, "files": files, "seconds": seconds, "tests": dict(counted.outcomes)})
+        keep(
+            "sanitize", {"commit": mark, "files": files, "seconds": seconds, "tests": dict(counted.outcomes)}
+        )
     return int(code)
 
 

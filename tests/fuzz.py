@@ -19,7 +19,6 @@ import numpy as np
 
 from quorate.native import _native, backtest, exchange, program, runner, tape
 from quorate.native.limits import Limits
-
 from tests.research_support import free, instrument, walk
 
 MINUTE = 60 * 10**9
@@ -269,13 +268,17 @@ def lane_case(dice: Random) -> None:
         stop=dice.choice((None, np.full(50, 500), np.full(3, 5))),
     ) or backtest.Settings(instrument(), 10**14, share=Decimal("0.5"))  # fmt: skip
     stances = spoilt(dice, np.array([dice.choice((-1.0, 0.0, 0.4, 1.0, np.nan)) for _ in range(50)]))
-    pairs = spoilt(dice, np.array([[i, dice.choice((0, 10**6, -(10**6), 5))] for i in range(0, 50, 3)], np.int32))
+    pairs = spoilt(
+        dice, np.array([[i, dice.choice((0, 10**6, -(10**6), 5))] for i in range(0, 50, 3)], np.int32)
+    )
     source = attempt(backtest.changes_source, [pairs], hostile(dice, 50))
     for over in (made, whole):
         for given in (stances, source):
             if over is None or given is None:
                 continue
-            result = attempt(lambda o=over, g=given: backtest.run(o, g, settings, stepped=dice.random() < 0.3))
+            result = attempt(
+                lambda o=over, g=given: backtest.run(o, g, settings, stepped=dice.random() < 0.3)
+            )
             if result is not None:
                 attempt(lambda r=result: (r.fills, r.trades, r.equity(), r.statistics))
                 attempt(result._core.equity, plain.core, settings.core)
@@ -283,15 +286,18 @@ def lane_case(dice: Random) -> None:
             if isinstance(given, np.ndarray):
                 attempt(lambda o=over, g=given: backtest.sweep(o, np.stack([g, g]), settings, threads=2))
             else:
-                attempt(lambda o=over, g=given: backtest.Sweep(o, g, settings, threads=hostile(dice, 1, 3)).wait())
-
+                attempt(
+                    lambda o=over, g=given: backtest.Sweep(o, g, settings, threads=hostile(dice, 1, 3)).wait()
+                )
 
 
 def tape_case(dice: Random) -> None:
     """Indicators by name and number, over arrays that do not fit."""
     rows = edged(dice, 40).astype(np.float64)
     names = [
-        dice.choice(("sma:5", "ema:3", "macd:2:5:3", "adx:4", "obv", "bollinger:5:2", "sma", "x:1", "sma:-1", ""))
+        dice.choice(
+            ("sma:5", "ema:3", "macd:2:5:3", "adx:4", "obv", "bollinger:5:2", "sma", "x:1", "sma:-1", "")
+        )
         for _ in range(dice.randrange(4))
     ] + [f"sma:{dice.choice((0, 1, 2**31, 2**63, 10**30))}"] * dice.choice((0, 0, 1))
     columns = [spoilt(dice, rows[:, each]) for each in (4, 5, 6, 7, 8)]

@@ -10,8 +10,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
-from tests.limits_flow import any_rulebook
-from tests.sessions import tape
 
 from quorate.adapters.feeds.series import Series
 from quorate.app.compose import Plan, plan_run
@@ -31,6 +29,8 @@ from quorate.native.runner import Reviewed
 from quorate.research.run import Run, Setting, Size
 from quorate.shield.numbers import Number, numbers
 from quorate.shield.rulebook import Rulebook
+from tests.limits_flow import any_rulebook
+from tests.sessions import tape
 
 BODIES = Path(__file__).parent / "bodies"
 

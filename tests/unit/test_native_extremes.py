@@ -207,7 +207,15 @@ def course(orders: range, rows: Rows, seed: int = 3) -> list[list[int]]:
         if dice.random() < 0.1:
             more = {"force": "gtd", "good_until": dice.randrange(3, len(rows)) * MINUTE}
         made.submit(
-            f"o{number}", 0, "X", side, kind, "entry", dice.randint(1, 9), 300_000 + dice.randint(-9_000, 9_000), **more
+            f"o{number}",
+            0,
+            "X",
+            side,
+            kind,
+            "entry",
+            dice.randint(1, 9),
+            300_000 + dice.randint(-9_000, 9_000),
+            **more,
         )
     found: list[list[int]] = []
     for place in range(len(rows)):
@@ -243,7 +251,9 @@ def test_a_price_forgotten_by_a_deep_book_is_seen(monkeypatch: pytest.MonkeyPatc
     rows = walk(40, 4, step=600)
     whole = course(range(200), rows)
     ask = Exchange.replace
-    monkeypatch.setattr(Exchange, "replace", lambda self, name, at, *, lots, price: ask(self, name, at, lots=lots or 1))
+    monkeypatch.setattr(
+        Exchange, "replace", lambda self, name, at, *, lots, price: ask(self, name, at, lots=lots or 1)
+    )
     assert course(range(200), rows) != whole
 
 

@@ -124,7 +124,9 @@ def replay_reader(
         raise TamperError("the journal has no opening record", number=0)
     recipe, rulebook = desk_of(opened, overrides)
     body = strategy_of(opened, recipe, plugins)
-    registry = registry_for(opened, [each for each in plugins if body is None or str(each) != body.file], body)
+    registry = registry_for(
+        opened, [each for each in plugins if body is None or str(each) != body.file], body
+    )
     plan = plan_replay(recording, opened, recipe, rulebook, registry, body)
     closed = recording.closed
     journal = ComparedJournal(reader.records(), by_payload=bool(overrides), closed=closed is not None)

@@ -11,7 +11,6 @@ from quorate.core.roles import View
 from quorate.execution.execution import Execution
 from quorate.shield.shield import Shield
 
-
 Whole = TypeVar("Whole", int, bool)
 
 
@@ -29,9 +28,7 @@ class Reviewer(Protocol):
 class Hands:
     """Good for one event. ``failure``: what failed behind the hands, which is not the strategist's fault."""
 
-    def __init__(
-        self, desk: Reviewer, at: int, view: View, number: int, effects: list[AnyEffect]
-    ) -> None:
+    def __init__(self, desk: Reviewer, at: int, view: View, number: int, effects: list[AnyEffect]) -> None:
         self._desk, self._at, self._view, self._number, self._effects = desk, at, view, number, effects
         self.failure: Exception | None = None
 

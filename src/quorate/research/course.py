@@ -249,7 +249,9 @@ class Course:
 
     def timer(self, at: int, every_ns: int) -> int:
         """Raises InputError: a desk rings for nobody yet."""
-        raise InputError("a desk has no timers yet", where="timer", todo="act in on_bar, or run without --desk")
+        raise InputError(
+            "a desk has no timers yet", where="timer", todo="act in on_bar, or run without --desk"
+        )
 
     def submit(
         self,
