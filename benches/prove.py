@@ -7,6 +7,7 @@ exchange: the native exchange and its readable oracle tell the same in ten thous
 order type over bars, trades and quotes, and what must hold of any exchange holds in each.
 agree: three strategies on three real sets trade as in backtesting.py, trade by trade; `make bench-peers`.
 fuzz: thousands of hostile callers of the native core, in processes of their own: none crashes or hangs it.
+research-desk: fifty random recipes give the same orders and fills as a research run and on the whole desk.
 """
 
 from __future__ import annotations
@@ -214,7 +215,17 @@ def fuzz() -> int:
     return 0
 
 
-PROOFS = {"agree": agree, "real": real, "limits": limits, "exchange": exchange, "fuzz": fuzz}
+def research_desk() -> int:
+    """Must show 4 of the native exchange's issue."""
+    from benches.research_desk import main as compare
+
+    return compare()
+
+
+PROOFS = {
+    "agree": agree, "real": real, "limits": limits, "exchange": exchange, "fuzz": fuzz,
+    "research-desk": research_desk,
+}  # fmt: skip
 
 
 def main() -> int:

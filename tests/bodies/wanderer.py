@@ -81,5 +81,7 @@ class Wanderer(Strategy):
         elif whim == 8:
             act(share=share, trigger=far, stop_loss=stop, take_profit=goal * 1.01 if way > 0 else goal * 0.99,
                 instrument=name)  # fmt: skip
+        elif self.dice.random() < 0.3:
+            act(share=share, limit=far if way < 0 else None, instrument=name, reduce_only=True)
         elif self.orders:
             self.dice.choice(self.orders).cancel()

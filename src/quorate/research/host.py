@@ -26,7 +26,7 @@ class Host:
         self.name = name
         self._strategy, self._course = strategy, course
         self._pending: list[AnyEvent] = []
-        self._desk = Desk(cast("Runner", course), course.instruments, interval_ns)
+        self._desk = Desk(cast("Runner", course), course.instruments, interval_ns, reviewed=True)
         strategy._desk = self._desk
         strategy.start()
         if not self._desk.subscribed:

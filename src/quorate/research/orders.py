@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quorate.research.book import Ticket
 
 SESSIONS = ("open", "close")
+REVIEWED = frozenset({"reduce_only"})  # words that rulebooks know
 _SHOWN = {"mark": Row.MARK, "index": Row.INDEX}  # watches that need rows of their own
 
 
@@ -91,6 +92,15 @@ class Wish:
         self._check_words()
         self._check_kind()
         self._check_time()
+
+    def check_reviewed(self) -> None:
+        """Raises InputError naming the first word that a rulebook has no rule for: it could not be reviewed."""
+        todo = "use market, limit or stop orders, or run without a rulebook and without --desk"
+        for name, value in self.words.items():
+            if name not in REVIEWED and value is not None and value is not False:
+                raise self._wrong(f"a rulebook has no rule for {name}={_shown(value)}", todo)
+        if self.limit is not None and self.trigger is not None:
+            raise self._wrong("a rulebook has no rule for a trigger with a limit", todo)
 
     def _check_words(self) -> None:
         for name, known in (("tif", tuple(FORCES)), ("on", SESSIONS), ("watch", tuple(WATCHES))):
@@ -257,6 +267,10 @@ class Wish:
             what = f"shows more than there is: {self.get('display')} of {instrument.show_quantity(lots)}"
             raise self._wrong(what, "leave display= out, or show less")
         return shown
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str | int | float) else "..."
 
 
 class Groups:

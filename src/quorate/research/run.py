@@ -280,7 +280,8 @@ def follow(answer: Answer, setting: Setting, cuts: int | None = None) -> Run:
 
 def _drive(strategy: Strategy, setting: Setting, where: str) -> Run:
     runner = setting.runner()
-    desk = Desk(runner, setting.instruments, setting.interval_ns)
+    reviewed = setting.limits is not None
+    desk = Desk(runner, setting.instruments, setting.interval_ns, reviewed=reviewed)
     with _one_line(where, runner):
         drive(strategy, desk)
     return Run(setting, runner, _notes(runner, desk.notes))
