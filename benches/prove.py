@@ -173,12 +173,12 @@ def agree() -> int:
 
 
 def fuzz() -> int:
-    """Blocks of seeds of every case; resumes after the last that ended well, and begins anew with other sources."""
+    """Blocks of seeds of every case; resumes after the last that ended well, anew with other sources."""
     before = kept("fuzz")
     fresh: dict[str, int] = dict.fromkeys(CASES, 0)
     proved = {**fresh, **before["seeds"]} if before.get("sources") == sources() else fresh
     spent = before["seconds"] if before.get("sources") == sources() else 0.0
-    code = "import sys; from tests.fuzz import fuzz; [fuzz(sys.argv[1], n) for n in range(*map(int, sys.argv[2:]))]"
+    code = "import sys; from tests.fuzz import fuzz\nfor n in range(*map(int, sys.argv[2:])): fuzz(sys.argv[1], n)"
     while min(proved.values()) < SEEDS:
         name = min(proved, key=lambda case: proved[case])
         first, began = proved[name], time.perf_counter()

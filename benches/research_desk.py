@@ -1,20 +1,21 @@
 """One recipe as a research run and on the whole desk, order by order: `make prove-research-desk`.
 
-Random recipes with a [strategy] (class, get_signal, formula; brackets, limit and stop entries), rulebooks, costs,
-latencies and sizes, over synthetic tapes and slices of real bars. Compared are all orders with what the rules
-made of them, fills with prices and fees, moves of the breaker, and the final cash and equity. Resumes after
-the last recipe that held, and begins anew with other sources or data.
+Random recipes with a [strategy] (class, get_signal, formula; brackets, limit and stop entries), rulebooks,
+costs, latencies and sizes, over synthetic tapes and slices of real bars. Compared are all orders and what the
+rules made of them, fills with prices and fees, moves of the breaker, and the final cash and equity. Resumes
+after the last recipe that held, and begins anew with other sources or data.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from typing import Any
 
 from tests.research_desk import any_case, differs, on_desk, research
 
-from benches.machine import keep, kept, sources
+from benches.machine import ROOT, keep, kept, sources
 from benches.prove import DATA, SETS
 from quorate.adapters.feeds.load import load
 from quorate.adapters.feeds.sample import sample
@@ -38,12 +39,25 @@ def slices() -> dict[str, tuple[Any, ...]]:
     return found
 
 
+def mark() -> dict[str, Any]:
+    """What the proof depends on: the product, and the recipes themselves."""
+    state = hashlib.sha256(sources().encode())
+    tests = ROOT / "tests"
+    for path in (
+        tests / "research_desk.py",
+        tests / "limits_flow.py",
+        *sorted((tests / "bodies").glob("*.py")),
+    ):
+        state.update(path.read_bytes())
+    return {"sources": state.hexdigest()[:16]}
+
+
 def main() -> int:
     """Every recipe not proved yet; 1 with the first difference."""
     real = slices()
-    mark = {"sources": sources(), "data": sorted(real)}
+    state = {**mark(), "data": sorted(real)}
     before = kept("research_desk")
-    goes_on = all(before.get(key) == value for key, value in mark.items())
+    goes_on = all(before.get(key) == value for key, value in state.items())
     proved = before["figures"] if goes_on else dict.fromkeys(COUNTED, 0)
     spent = before["seconds"] if goes_on else 0.0
     while proved["recipes"] < RECIPES:
@@ -62,7 +76,7 @@ def main() -> int:
         for key, count in zip(COUNTED, counts, strict=True):
             proved[key] += count
         spent += time.perf_counter() - began
-        keep("research_desk", {**mark, "figures": proved, "differences": 0, "seconds": round(spent, 1)})
+        keep("research_desk", {**state, "figures": proved, "differences": 0, "seconds": round(spent, 1)})
     told = ", ".join(f"{proved[key]:,} {key}" for key in COUNTED)
     sys.stdout.write(f"{told}: the same in both\n")
     return 0

@@ -1,4 +1,4 @@
-"""One recipe with a [strategy] twice: as a research run under compiled limits, and on the desk; what differs."""
+"""One recipe with a [strategy] twice: a research run under compiled limits, and the desk; what differs."""
 
 from __future__ import annotations
 
@@ -116,7 +116,11 @@ def any_losses(dice: Random, book: Rulebook) -> Any:
     """Limits of losses that ordinary bars reach."""
     share = lambda: Decimal(dice.choice((1, 2, 5, 20))) / 1_000  # noqa: E731
     return msgspec.structs.replace(
-        book.losses, day_share=share(), drawdown_share=share(), hour_share=share(), streak_max=dice.choice((2, 3))
+        book.losses,
+        day_share=share(),
+        drawdown_share=share(),
+        hour_share=share(),
+        streak_max=dice.choice((2, 3)),
     )
 
 

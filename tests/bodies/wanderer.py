@@ -1,4 +1,4 @@
-"""A class body that wanders: seeded whims over what it sees, through every verb that research and desk share."""
+"""A class body that wanders: seeded whims through every verb that research and desk share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from quorate import Strategy
 
 
 class Wanderer(Strategy):
-    """Acts on a share ``pace`` of all bars; what it sees moves its whims, so that any difference in it shows."""
+    """Acts on a share ``pace`` of all bars; what it sees moves its whims, so any difference shows."""
 
     seed: int = 1
     pace: float = 0.1

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.research_desk import BODIES, Case, any_case, differs, on_desk, research
-from tests.sessions import tape
 
 from quorate.app.recipe import read_values, recipe_of, rulebook_of
 from quorate.app.replay import replay_reader
 from quorate.app.run import default_cash, run_in_memory
 from quorate.core.errors import ConfigError, InputError
 from quorate.shield.numbers import numbers
+from tests.research_desk import BODIES, Case, any_case, differs, on_desk, research
+from tests.sessions import tape
 
 SEEDS = (0, 2, 3, 4, 5, 13)
 HALTS = 5  # a seed whose desk halts

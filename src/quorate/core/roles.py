@@ -100,7 +100,7 @@ class Hands(Protocol):
 
 
 class Strategist(Protocol):
-    """One whole strategy in the place of agents, decide and portfolio; everything behind it is the same desk."""
+    """One whole strategy in the place of agents, decide and portfolio; all behind it is the same desk."""
 
     name: str
 

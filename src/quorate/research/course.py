@@ -76,7 +76,7 @@ class Subscription:
 
 
 class Course:
-    """The state of one hosted strategy. ``share`` or ``lots`` (where not below 0) is what a stance of 1 is."""
+    """The state of one hosted strategy. A stance of 1 is a ``share`` of equity, or ``lots`` from 0 on."""
 
     def __init__(
         self,

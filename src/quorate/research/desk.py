@@ -171,7 +171,7 @@ class Desk:
     def _send(self, wish: Wish, place: int, lots: int) -> tuple[tuple[int, ...], int]:
         """An order of any kind: (numbers, how its price is rounded)."""
         runner, instrument = self.runner, self.instruments[place]
-        terms = wish.terms(runner, place, instrument, lots) | self._groups.terms(wish)
+        terms = {**wish.terms(runner, place, instrument, lots), **self._groups.terms(wish)}
         parent = wish.get("after")
         if parent is not None:
             terms["after"] = parent.numbers[-1]
@@ -201,7 +201,7 @@ class Desk:
         return [each for each in parts if each[1] > 0]
 
     def _open(self, place: int, side: int) -> int:
-        """Lots held the other way and not on their way out yet: so close() and buy() in one go turn a position."""
+        """Lots held the other way and not yet on their way out: close() and buy() at once turn a position."""
         against = -side * self.runner.held(place)
         return max(0, against - self.runner.leaving(place)) if against > 0 else 0
 

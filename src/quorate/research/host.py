@@ -1,4 +1,4 @@
-"""A strategy's body in the desk's strategist chair: the same class, signal or formula as in a research run."""
+"""A strategy's body in the desk's strategist chair: the same one as in a research run."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Wish:
         self._check_time()
 
     def check_reviewed(self) -> None:
-        """Raises InputError naming the first word that a rulebook has no rule for: it could not be reviewed."""
+        """Raises InputError naming the first word that a rulebook has no rule for."""
         todo = "use market, limit or stop orders, or run without a rulebook and without --desk"
         for name, value in self.words.items():
             if name not in REVIEWED and value is not None and value is not False:
