@@ -178,7 +178,8 @@ def fuzz() -> int:
     fresh: dict[str, int] = dict.fromkeys(CASES, 0)
     proved = {**fresh, **before["seeds"]} if before.get("sources") == sources() else fresh
     spent = before["seconds"] if before.get("sources") == sources() else 0.0
-    code = "import sys; from tests.fuzz import fuzz\nfor n in range(*map(int, sys.argv[2:])): fuzz(sys.argv[1], n)"
+    code = "import sys; from tests.fuzz import fuzz; case, *ends = sys.argv[1:]; "
+    code += "[fuzz(case, n) for n in range(*map(int, ends))]"
     while min(proved.values()) < SEEDS:
         name = min(proved, key=lambda case: proved[case])
         first, began = proved[name], time.perf_counter()

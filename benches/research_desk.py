@@ -22,11 +22,11 @@ from quorate.adapters.feeds.sample import sample
 
 RECIPES, BARS, REAL_BARS = 50, 3_000, 4_000
 TOGETHER = 3  # instruments of one real slice
-COUNTED = ("recipes", "orders", "refused", "cut", "fills", "moves", "real")
+COUNTED = ("recipes", "orders", "refused", "cut", "fills", "moves", "rolls", "real")
 
 
 def slices() -> dict[str, tuple[Any, ...]]:
-    """The middle of each set that is present, and the sample's first stocks: series by the set's name."""
+    """The middle of each set that is present, about a roll where it has any; the sample's first stocks."""
     found: dict[str, tuple[Any, ...]] = {"sample": tuple(sample()[:TOGETHER])}
     for name, paths in SETS.items():
         if all((DATA / path).is_file() for path in paths):
@@ -34,8 +34,11 @@ def slices() -> dict[str, tuple[Any, ...]]:
             first = max(int(each.start[0]) for each in series)
             end = min(int(each.at[-1]) for each in series)
             middle = first + (end - first) // 2
-            span = REAL_BARS * series[0].interval
-            found[name] = tuple(each.between(middle, middle + span) for each in series)
+            rolls = series[0].rolls.index
+            if len(rolls):
+                middle = int(series[0].start[rolls[len(rolls) // 2]])
+            span = REAL_BARS // 2 * series[0].interval
+            found[name] = tuple(each.between(middle - span, middle + span) for each in series)
     return found
 
 
@@ -71,8 +74,9 @@ def main() -> int:
         held = [each.lots for each in desk.orders]
         is_real = case.series[0].instrument.id != "AAA"
         refused = held.count(0)
+        rolls = sum(len(each.rolls.index) for each in case.series)
         cut = sum(bool(each.lots and each.cut) for each in desk.orders)
-        counts = 1, len(held), refused, cut, len(desk.fills), len(desk.moves), int(is_real)
+        counts = 1, len(held), refused, cut, len(desk.fills), len(desk.moves), rolls, int(is_real)
         for key, count in zip(COUNTED, counts, strict=True):
             proved[key] += count
         spent += time.perf_counter() - began

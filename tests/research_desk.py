@@ -89,6 +89,9 @@ def any_case(seed: int, bars: int = 900, real: Sequence[tuple[Series, ...]] = ()
     if real and dice.random() < 0.5:
         held = dice.choice(real)
         series = held if many else held[:1]
+    sizes = ["95%", "40%", "12.5%", "3%"]
+    if len({each.instrument.lot for each in series}) == 1:
+        sizes.append("1")
     settings: dict[str, Any] = {
         "wanderer": {"seed": seed, "pace": dice.choice((0.03, 0.1, 0.4)), "risk": dice.choice((0.005, 0.02))},
         "leaning": {"fast": dice.randint(2, 6), "slow": dice.randint(8, 20)},
@@ -99,7 +102,7 @@ def any_case(seed: int, bars: int = 900, real: Sequence[tuple[Series, ...]] = ()
         "strategy": {
             "file": str(BODIES / f"{file}.py"),
             "settings": settings,
-            "size": dice.choice(("95%", "40%", "12.5%", "3%", "1")),
+            "size": dice.choice(sizes),
         },
         "costs": {"latency": dice.choice(("0s", "250ms", "1s")), "slippage": dice.choice((0, 1, 3))},
         "operator": {"cool_down": dice.choice(("1h", "6h", "3d"))},

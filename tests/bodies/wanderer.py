@@ -81,6 +81,10 @@ class Wanderer(Strategy):
         elif whim == 8:
             act(share=share, trigger=far, stop_loss=stop, take_profit=goal * 1.01 if way > 0 else goal * 0.99,
                 instrument=name)  # fmt: skip
+        elif self.dice.random() < 0.4:  # turned in one go: what is on its way out is not sent out again
+            self.close(name)
+            turn = self.sell if self.holding(name).lots > 0 else self.buy
+            turn(share=share * 2, instrument=name)
         elif self.dice.random() < 0.3:
             act(share=share, limit=far if way < 0 else None, instrument=name, reduce_only=True)
         elif self.orders:

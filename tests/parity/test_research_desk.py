@@ -12,6 +12,7 @@ from quorate.app.recipe import read_values, recipe_of, rulebook_of
 from quorate.app.replay import replay_reader
 from quorate.app.run import default_cash, run_in_memory
 from quorate.core.errors import ConfigError, InputError
+from quorate.research.course import Course
 from quorate.shield.numbers import numbers
 from tests.research_desk import BODIES, Case, any_case, differs, on_desk, research
 from tests.sessions import tape
@@ -64,6 +65,12 @@ def test_halts_that_are_ignored_are_found() -> None:
         deaf[key] = (1, 1)
     assert on_desk(case).moves
     assert differs(on_desk(case), research(case, deaf)[1])
+
+
+def test_exits_under_way_that_are_forgotten_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = any_case(3)
+    monkeypatch.setattr(Course, "leaving", lambda self, place: 0)
+    assert differs(on_desk(case), research(case)[1]).startswith("orders")
 
 
 # ---- the desk alone ------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Traded(enum.IntEnum):
 
 class Reviewed(enum.IntEnum):
     """Columns of a row of `Runner.reviews`: an order asked of the limits, and what they said. ``ORDER``
-    below 0: refused; ``LOTS``: let out; prices in ticks, -1: none; ``DENIED``, ``CUT``: as `native.limits.rules`.
+    below 0: refused; ``LOTS``: let out; prices in ticks, -1: none; ``DENIED``, ``CUT``: rules.
     """
 
     AT = 0

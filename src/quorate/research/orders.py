@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from quorate.core.errors import InputError
 from quorate.core.instant import DAY
-from quorate.native.exchange import FORCES, TYPES, WATCHES, Row
+from quorate.native.exchange import FORCES, FOREVER, TYPES, WATCHES, Row
 from quorate.research.parameters import nearest
 from quorate.research.prices import lots_of, ticks_of
 
@@ -160,7 +160,10 @@ class Wish:
                     raise self._wrong(f"tif={tif!r} does not go with {name}", "leave one out")
         if tif == "gtd" and self.get("until") is None:
             raise self._wrong("tif='gtd' needs its last instant", "add until=, in ns")
-        if self.get("until") is not None and tif not in (None, "gtd", "day"):
+        until = self.get("until")
+        if until is not None and not 0 <= until <= FOREVER:
+            raise self._wrong(f"until={until} is no instant", "give it in ns since 1970")
+        if until is not None and tif not in (None, "gtd", "day"):
             raise self._wrong(f"until is for tif='gtd' or 'day', not {tif!r}", "leave one out")
 
     def _wrong(self, what: str, todo: str) -> InputError:
