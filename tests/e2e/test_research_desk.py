@@ -77,6 +77,7 @@ def test_a_recipe_with_a_strategy_replays_and_an_altered_file_stops_it(
         'name = "mine"\n[strategy]\nfile = "leaning.py"\nsize = "5%"\n[strategy.settings]\nfast = 3\n',
         "utf-8",
     )
+    assert told(capsys, "config", "check", str(recipe))["kind"] == "recipe"
     run = told(capsys, "run", "--recipe", str(recipe), "--data", TAPE)
     typed = ("--strategy", str(file), "--set", "fast=3", "--size", "5%", "--data", TAPE)
     assert told(capsys, "backtest", *typed, "--desk")["orders_digest"] == run["orders_digest"]
@@ -91,6 +92,28 @@ def test_a_recipe_with_a_strategy_replays_and_an_altered_file_stops_it(
     file.write_text(file.read_text("utf-8").replace("0.01", "0.011"), encoding="utf-8")
     line = wrong(capsys, "replay", run["journal"], "--plugin", str(file))
     assert "leaning.py is not the file the run was made with" in line
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('file = "nope.py"', "nope.py: cannot be read"),
+        ('file = "leaning.py"\nsettings = {fsat = 3}', "did you mean 'fast'"),
+        ('file = "leaning.py"\nsize = "much"', "'much' is no size"),
+        ('file = "leaning.py"\nlots = 3', "unknown key 'lots'"),
+        ("settings = {fast = 3}", "file"),
+        ('file = "leaning.py"\n[agents.momentum]', "exclude each other"),
+    ],
+)
+def test_a_wrong_strategy_table_is_one_line_checked_and_run(
+    table: str, said: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "leaning.py").write_text(Path(LEANING).read_text("utf-8"), encoding="utf-8")
+    (home / "desk.toml").write_text(f'name = "mine"\n[strategy]\n{table}\n', encoding="utf-8")
+    assert said in wrong(capsys, "run", "--recipe", "desk.toml", "--data", TAPE)
+    assert invoke(["config", "check", "desk.toml"]) in (1, 2)  # 2 where it cannot be read
+    told_here = capsys.readouterr()
+    assert said in told_here.out + told_here.err
 
 
 SOURCE = """

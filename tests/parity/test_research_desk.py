@@ -118,11 +118,13 @@ def test_a_strategy_that_raises_is_silenced_and_its_position_keeps_its_stop(tmp_
     kinds = [record.kind for record in journal.records()]
     assert kinds.count("silenced") == 1
     silenced = msgspec.json.decode(next(r.payload for r in journal.records() if r.kind == "silenced"))
-    assert "no more" in str(silenced)
+    assert "fails.py, line 10: fails at " in str(silenced)
+    assert "RuntimeError: no more" in str(silenced)
     after = kinds[kinds.index("silenced") :]
     assert "approved_order" not in after
     assert after.count("cancel") == 1  # the entry that rested; the stop stays
     assert collector.held("SYN") > 0
+    assert replay_reader(journal, plugins=[file]).identical
 
 
 def test_strategy_and_agents_exclude_each_other_and_an_array_is_refused(tmp_path: Path) -> None:
