@@ -14,6 +14,7 @@ from tests.research_desk import BODIES
 from tests.support import ROOT
 
 TAPE = "synthetic:seed=3,bars=600,interval=15m"
+SHORT = "synthetic:seed=3,bars=100,interval=15m"
 LEANING = str(BODIES / "leaning.py")
 SAME = ("orders", "fills", "vetoes", "halts", "events", "instruments", "cash", "rulebook")
 FIGURES = ("pnl", "trades", "fees", "max_drawdown", "total_return", "win_rate")
@@ -153,7 +154,7 @@ def strategy(folder: Path, start: str = "pass", act: str = "pass") -> str:
 def test_what_a_rulebook_cannot_review_is_refused_by_name_in_both(
     act: str, said: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("backtest", "--strategy", strategy(home, act=act), "--data", TAPE)
+    words = ("backtest", "--strategy", strategy(home, act=act), "--data", SHORT)
     line = wrong(capsys, *words, "--rulebook", "balanced")
     assert said in line
     silenced = told(capsys, *words, "--desk")["silenced"]
@@ -163,14 +164,29 @@ def test_what_a_rulebook_cannot_review_is_refused_by_name_in_both(
     assert told(capsys, *words)["vetoes"] == 0  # without a rulebook there is nothing to review
 
 
+def test_an_order_that_goes_round_the_verbs_is_refused_under_a_rulebook_too(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = "order(at=self.now, instrument=0, side=1, role=0, lots=1, type=0, stop=1, {more})"
+    act = f"from quorate.native._native import order; self.desk.runner.submit_order({order})"
+    for more in ("group=1", "force=3", "post_only=True", "display=1", "after=0", "session=1", "watch=1"):
+        file = strategy(home, act=act.format(more=more))
+        words = ("backtest", "--strategy", file, "--data", SHORT, "--rulebook", "balanced")
+        assert "a rulebook has no rule for an order of these terms" in wrong(capsys, *words)
+    file = strategy(home, act=act.format(more=""))
+    assert (
+        told(capsys, "backtest", "--strategy", file, "--data", SHORT, "--rulebook", "balanced")["orders"] == 1
+    )
+
+
 def test_a_timer_is_refused_on_the_desk_before_anything_runs(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = strategy(home, start="self.timer(every='1h')")
-    words = ("backtest", "--strategy", file, "--data", TAPE)
+    words = ("backtest", "--strategy", file, "--data", SHORT)
     assert "timer: a desk has no timers (count bars in on_bar" in wrong(capsys, *words, "--desk")
     assert not list((home / "home").glob("runs/*"))
-    assert told(capsys, *words, "--rulebook", "balanced")["events"] == 600
+    assert told(capsys, *words, "--rulebook", "balanced")["events"] == 100
 
 
 def test_a_run_whose_every_order_is_refused_says_so_and_by_which_rule(
@@ -178,7 +194,9 @@ def test_a_run_whose_every_order_is_refused_says_so_and_by_which_rule(
 ) -> None:
     file = strategy(home, act="self.target(1)")  # no stop
     for more in (("--desk",), ()):
-        result = told(capsys, "backtest", "--strategy", file, "--data", TAPE, "--rulebook", "balanced", *more)
+        result = told(
+            capsys, "backtest", "--strategy", file, "--data", SHORT, "--rulebook", "balanced", *more
+        )
         assert "every order was refused: 1 in all, 1 by bracket.stop" in result["notes"]
 
 
@@ -203,7 +221,7 @@ def test_a_run_whose_every_order_is_refused_says_so_and_by_which_rule(
 def test_options_that_do_not_fit_are_one_line(
     words: tuple[str, ...], said: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("backtest", "--strategy", LEANING, "--data", TAPE, *words)
+    asked = ("backtest", "--strategy", LEANING, "--data", SHORT, *words)
     if said:
         assert said in wrong(capsys, *asked)
     else:
@@ -211,7 +229,7 @@ def test_options_that_do_not_fit_are_one_line(
 
 
 def test_an_array_is_of_research_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("backtest", "--strategy", str(ROOT / "examples" / "sma_cross_array.py"), "--data", TAPE)
+    words = ("backtest", "--strategy", str(ROOT / "examples" / "sma_cross_array.py"), "--data", SHORT)
     assert "an array function needs all bars at once" in wrong(capsys, *words, "--desk")
     assert told(capsys, *words, "--rulebook", "aggressive")["limits"]["applied"] == "aggressive"
 
