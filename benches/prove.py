@@ -7,6 +7,7 @@ exchange: the native exchange and its readable oracle tell the same in ten thous
 order type over bars, trades and quotes, and what must hold of any exchange holds in each.
 agree: three strategies on three real sets trade as in backtesting.py, trade by trade; `make bench-peers`.
 fuzz: thousands of hostile callers of the native core, in processes of their own: none crashes or hangs it.
+research-desk: fifty random recipes give the same orders and fills as a research run and on the whole desk.
 """
 
 from __future__ import annotations
@@ -172,12 +173,13 @@ def agree() -> int:
 
 
 def fuzz() -> int:
-    """Blocks of seeds of every case; resumes after the last that ended well, and begins anew with other sources."""
+    """Blocks of seeds of every case; resumes after the last that ended well, anew with other sources."""
     before = kept("fuzz")
     fresh: dict[str, int] = dict.fromkeys(CASES, 0)
     proved = {**fresh, **before["seeds"]} if before.get("sources") == sources() else fresh
     spent = before["seconds"] if before.get("sources") == sources() else 0.0
-    code = "import sys; from tests.fuzz import fuzz; [fuzz(sys.argv[1], n) for n in range(*map(int, sys.argv[2:]))]"
+    code = "import sys; from tests.fuzz import fuzz; case, *ends = sys.argv[1:]; "
+    code += "[fuzz(case, n) for n in range(*map(int, ends))]"
     while min(proved.values()) < SEEDS:
         name = min(proved, key=lambda case: proved[case])
         first, began = proved[name], time.perf_counter()
@@ -214,7 +216,17 @@ def fuzz() -> int:
     return 0
 
 
-PROOFS = {"agree": agree, "real": real, "limits": limits, "exchange": exchange, "fuzz": fuzz}
+def research_desk() -> int:
+    """Must show 4 of the native exchange's issue."""
+    from benches.research_desk import main as compare
+
+    return compare()
+
+
+PROOFS = {
+    "agree": agree, "real": real, "limits": limits, "exchange": exchange, "fuzz": fuzz,
+    "research-desk": research_desk,
+}  # fmt: skip
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""One recipe with a [strategy] twice: as a research run under compiled limits, and on the desk; what differs."""
+"""One recipe with a [strategy] twice: a research run under compiled limits, and the desk; what differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 
 from quorate.adapters.feeds.series import Series
 from quorate.app.compose import Plan, plan_run
-from quorate.app.recipe import Recipe, recipe_of
+from quorate.app.recipe import Recipe, read_values, recipe_of, rulebook_of
 from quorate.app.registry import Registry
 from quorate.app.research import rows_of
 from quorate.app.run import default_cash, run_in_memory
@@ -50,10 +50,29 @@ class Case:
         return plan_run(self.recipe, self.rulebook, Registry(), self.series, self.cash)
 
 
+class Asked(NamedTuple):
+    """One order, and what the rules made of it. ``size``: lots as it stood in the end, cut where it was;
+    ``lots``: let out, 0 when refused; prices in ticks, -1 for none; ``denied``, ``cut``: by which rules.
+    """
+
+    at: int
+    instrument: int
+    side: int
+    type: int
+    role: int
+    size: int
+    lots: int
+    price: int
+    stop: int
+    target: int
+    denied: frozenset[str]
+    cut: frozenset[str]
+
+
 class Told_(NamedTuple):  # noqa: N801 - what one run said, comparable
     """Orders (asked, cut, refused), fills, moves of the breaker, cash and equity in 1e-8."""
 
-    orders: list[tuple[Any, ...]]
+    orders: list[Asked]
     fills: list[tuple[Any, ...]]
     moves: list[tuple[Any, ...]]
     end: tuple[int, int]
@@ -70,6 +89,9 @@ def any_case(seed: int, bars: int = 900, real: Sequence[tuple[Series, ...]] = ()
     if real and dice.random() < 0.5:
         held = dice.choice(real)
         series = held if many else held[:1]
+    sizes = ["95%", "40%", "12.5%", "3%"]
+    if len({each.instrument.lot for each in series}) == 1:
+        sizes.append("1")
     settings: dict[str, Any] = {
         "wanderer": {"seed": seed, "pace": dice.choice((0.03, 0.1, 0.4)), "risk": dice.choice((0.005, 0.02))},
         "leaning": {"fast": dice.randint(2, 6), "slow": dice.randint(8, 20)},
@@ -80,14 +102,29 @@ def any_case(seed: int, bars: int = 900, real: Sequence[tuple[Series, ...]] = ()
         "strategy": {
             "file": str(BODIES / f"{file}.py"),
             "settings": settings,
-            "size": dice.choice(("95%", "40%", "12.5%", "3%", "1")),
+            "size": dice.choice(sizes),
         },
         "costs": {"latency": dice.choice(("0s", "250ms", "1s")), "slippage": dice.choice((0, 1, 3))},
         "operator": {"cool_down": dice.choice(("1h", "6h", "3d"))},
     }
     cash = default_cash(series)[0]
     book = msgspec.structs.replace(any_rulebook(dice), currencies=(cash.scale,))
+    if dice.random() < 0.6:  # loose in what may be held, so that losses bring the breaker down
+        loose = rulebook_of(*read_values("rulebook", "balanced"))
+        book = msgspec.structs.replace(loose, currencies=(cash.scale,), losses=any_losses(dice, loose))
     return Case(recipe_of(values, f"case {seed}"), book, series, cash)
+
+
+def any_losses(dice: Random, book: Rulebook) -> Any:
+    """Limits of losses that ordinary bars reach."""
+    share = lambda: Decimal(dice.choice((1, 2, 5, 20))) / 1_000  # noqa: E731
+    return msgspec.structs.replace(
+        book.losses,
+        day_share=share(),
+        drawdown_share=share(),
+        hour_share=share(),
+        streak_max=dice.choice((2, 3)),
+    )
 
 
 class _Watcher:
@@ -95,7 +132,7 @@ class _Watcher:
 
     def __init__(self, plan: Plan) -> None:
         self.places = {name: place for place, name in enumerate(plan.instruments)}
-        self.orders: list[tuple[Any, ...]] = []
+        self.orders: list[Asked] = []
         self.fills: list[tuple[Any, ...]] = []
         self.moves: list[tuple[Any, ...]] = []
         self.silenced: list[str] = []
@@ -124,12 +161,13 @@ class _Watcher:
         price = order.limit or order.trigger
         bracket = order.bracket
         target = None if bracket is None else bracket.target
-        denied = {each.rule for each in findings if each.answer is Answer.DENY}
-        self.orders.append((
+        denied = frozenset(each.rule for each in findings if each.answer is Answer.DENY)
+        cut = frozenset(each.rule for each in findings if each.answer is Answer.REDUCE)
+        self.orders.append(Asked(
             at, self.places[order.instrument], SIDES[order.side], TYPES[order.type], ROLES[order.role],
             lots or order.quantity.count, lots, -1 if price is None else price.count,
             -1 if bracket is None else bracket.stop.count, -1 if target is None else target.count,
-            frozenset(denied) & frozenset(RULES),
+            denied & frozenset(RULES), cut,
         ))  # fmt: skip
 
 
@@ -174,10 +212,10 @@ def told_of(run: Run) -> Told_:
     orders = []
     for row in runner.reviews.tolist():
         lots = row[Reviewed.LOTS]
-        orders.append((
+        orders.append(Asked(
             row[Reviewed.AT], row[Reviewed.INSTRUMENT], row[Reviewed.SIDE], row[Reviewed.TYPE],
             row[Reviewed.ROLE], lots or row[Reviewed.ASKED], lots, row[Reviewed.PRICE], row[Reviewed.STOP],
-            row[Reviewed.TARGET], rules(row[Reviewed.DENIED]),
+            row[Reviewed.TARGET], rules(row[Reviewed.DENIED]), rules(row[Reviewed.CUT]),
         ))  # fmt: skip
     columns = (
         Told.AT, Told.INSTRUMENT, Told.SIDE, Told.ROLE, Told.LOTS, Told.PRICE, Told.MONEY, Told.FILLED_AT,

@@ -1,4 +1,4 @@
-"""A class body that wanders: seeded whims over what it sees, through every verb that research and desk share."""
+"""A class body that wanders: seeded whims through every verb that research and desk share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from quorate import Strategy
 
 
 class Wanderer(Strategy):
-    """Acts on a share ``pace`` of all bars; what it sees moves its whims, so that any difference in it shows."""
+    """Acts on a share ``pace`` of all bars; what it sees moves its whims, so any difference shows."""
 
     seed: int = 1
     pace: float = 0.1
@@ -81,5 +81,11 @@ class Wanderer(Strategy):
         elif whim == 8:
             act(share=share, trigger=far, stop_loss=stop, take_profit=goal * 1.01 if way > 0 else goal * 0.99,
                 instrument=name)  # fmt: skip
+        elif self.dice.random() < 0.4:  # turned in one go: what is on its way out is not sent out again
+            self.close(name)
+            turn = self.sell if self.holding(name).lots > 0 else self.buy
+            turn(share=share * 2, instrument=name)
+        elif self.dice.random() < 0.3:
+            act(share=share, limit=far if way < 0 else None, instrument=name, reduce_only=True)
         elif self.orders:
             self.dice.choice(self.orders).cancel()

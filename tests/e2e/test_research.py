@@ -83,7 +83,7 @@ def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
         ("def positions(o, n): return o.close * 0\n", (), "'n' needs a default"),
         ("def positions(o, size=1): return o.close * 0\n", ("--set", "siez=1"), "did you mean 'size'"),
         ("def positions(o, n=1): return o.close * 0\n", ("--set", "n=x"), "n must be a whole number"),
-        ("def positions(o): return o.close * 0\n", ("--rulebook", "balanced"), "belongs to a desk"),
+        ("def positions(o): return o.close * 0\n", ("--config", "x.toml"), "belongs to a desk"),
         ("def positions(o): return o.close * 0\n", ("--size", "0"), "is no size"),
         ("def positions(o): return o.close > o.close[-1]\n", (), "bars are known"),
     ],

@@ -288,6 +288,8 @@ def test_orders_are_changed_on_their_way() -> None:
         ({"limt": 9.0}, "did you mean 'limit'|has no 'limt'"),
         ({"tif": "gtx"}, "tif='gtx' is not known.*gtc, day, gtd, ioc, fok"),
         ({"tif": "gtd"}, "needs its last instant"),
+        ({"tif": "gtd", "until": 10**19}, "until=1.* is no instant"),
+        ({"until": -1}, "until=-1 is no instant"),
         ({"tif": "ioc", "until": 9}, "until is for tif='gtd' or 'day'"),
         ({"tif": "gtc", "until": 9}, "until is for tif='gtd' or 'day'"),
         ({"trigger": 9.0, "touch": 8.0}, "not trigger and touch"),

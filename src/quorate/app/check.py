@@ -10,7 +10,9 @@ import msgspec
 from quorate.app.config import load_config, read_toml
 from quorate.app.recipe import built_in, read_values, rulebook_of
 from quorate.app.registry import Registry
+from quorate.app.strategy import load_strategy
 from quorate.core.errors import InputError
+from quorate.research.run import Size
 from quorate.shield.rulebook import Rulebook
 
 
@@ -29,7 +31,7 @@ def check_file(name: str) -> tuple[str, Rulebook, list[str]]:
     values = read_toml(path)
     if _is_rulebook(values):
         return "rulebook", rulebook_of(values, name), []
-    if values.keys() >= {"name", "agents"}:
+    if "name" in values and values.keys() & {"agents", "strategy"}:
         return _recipe(name, None)
     return _recipe("baseline", path)
 
@@ -56,4 +58,7 @@ def _recipe(name: str, overlay: Path | None) -> tuple[str, Rulebook, list[str]]:
                 notes.append(f"{chair}.{filler} is not built in: run with the --plugin that has it")
     for chair, named in (("allocators", recipe.allocator), ("tactics", recipe.tactic)):
         registry.build(chair, named.name, named.settings)
+    if recipe.strategy is not None:
+        Size.read(recipe.strategy.size)
+        load_strategy(Path(recipe.strategy.file)).bind(recipe.strategy.settings)
     return ("recipe" if overlay is None else "overlay (over baseline)"), config.rulebook, notes

@@ -163,13 +163,7 @@ def plan_run(
                 f"{each.instrument.id} is in {each.instrument.currency}, the account in {cash.scale}",
                 todo="one currency a run for now",
             )
-    if recipe.costs.latency_ns > rulebook.approval_ttl_s * SECOND:
-        raise ConfigError(
-            f"a latency of {recipe.costs.latency} outlives every approval ({rulebook.approval_ttl_s} s): "
-            "no order would ever arrive",
-            where="costs.latency",
-            todo="lower it, or raise the rulebook's approval_ttl_s",
-        )
+    check_latency(recipe.costs.latency_ns, recipe.costs.latency, rulebook, "costs.latency")
     body = None if recipe.strategy is None else load_strategy(Path(recipe.strategy.file))
     recipe = recipe.without_places()
     sources = registry.sources if body is None else [*registry.sources, body.source]
@@ -190,6 +184,17 @@ def plan_run(
         plugins=tuple(sorted(sources)),
     )
     return Plan(opened, recipe, rulebook, registry, ordered, body=body, **more)
+
+
+def check_latency(latency_ns: int, shown: str, rulebook: Rulebook, where: str) -> None:
+    """Raises ConfigError for a latency within which every approval ends."""
+    if latency_ns > rulebook.approval_ttl_s * SECOND:
+        raise ConfigError(
+            f"a latency of {shown} outlives every approval ({rulebook.approval_ttl_s} s): "
+            "no order would ever arrive",
+            where=where,
+            todo="lower it, or raise the rulebook's approval_ttl_s",
+        )
 
 
 def plan_replay(

@@ -115,17 +115,19 @@ class Config:
 def load_config(
     recipe: str = "baseline",
     *,
+    strategy: Path | None = None,
     overlay: Path | None = None,
     sets: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Config:
     """Settle all layers. ``options`` are recipe values given by options of their own, such as ``seed``.
+    ``strategy``: a recipe of this file alone in the place of ``recipe``.
 
     ``folder`` is where ``.env`` is looked for, by default the current one. Raises ConfigError with the layer.
     """
     given, notes = read_environment(folder or Path())
-    layers = list(_layers(recipe, overlay, sets, options or {}))
+    layers = list(_layers(recipe, strategy, overlay, sets, options or {}))
     merged: dict[str, Any] = {}
     settled: Recipe | None = None
     for layer in layers:
@@ -147,10 +149,17 @@ def load_config(
 
 
 def _layers(
-    recipe: str, overlay: Path | None, sets: Sequence[str], options: Mapping[str, Any]
+    recipe: str,
+    strategy: Path | None,
+    overlay: Path | None,
+    sets: Sequence[str],
+    options: Mapping[str, Any],
 ) -> Iterator[Layer]:
-    values, where = read_values("recipe", recipe)
-    yield Layer(where, _beside(values, Path(recipe)))
+    if strategy is None:
+        values, where = read_values("recipe", recipe)
+        yield Layer(where, _beside(values, Path(recipe)))
+    else:
+        yield Layer("--strategy", {"name": strategy.stem, "strategy": {"file": str(strategy)}})
     if overlay is not None:
         yield Layer(f"file {overlay}", _beside(read_toml(overlay), overlay))
     if options:
@@ -175,10 +184,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _beside(values: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A rulebook's path in a file is meant from that file's folder."""
+    """Paths in a file, of a rulebook or a strategy, are meant from that file's folder."""
     book = values.get("rulebook")
     if isinstance(book, str) and book not in built_in("rulebook") and (path.parent / book).is_file():
-        return values | {"rulebook": str(path.parent / book)}
+        values = values | {"rulebook": str(path.parent / book)}
+    strategy = values.get("strategy")
+    file = strategy.get("file") if isinstance(strategy, dict) else None
+    if isinstance(strategy, dict) and isinstance(file, str) and (path.parent / file).is_file():
+        values = values | {"strategy": strategy | {"file": str(path.parent / file)}}
     return values
 
 

@@ -23,14 +23,19 @@ from quorate.core.events import Halt, Human, Resume
 from quorate.core.instant import NEVER, parse_instant, spell_instant, spell_span
 
 PLUGIN_TRUST = "C"
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a person asked for, as typed. No ``mode``: the configuration's own; no ``data``: the sample."""
+    """What a person asked for, as typed. No ``mode``: the configuration's own; no ``data``: the sample.
+
+    ``strategy``: one file in the place of a recipe; then ``size`` and ``latency`` are its, and a name without
+    a dot in ``sets`` is its parameter.
+    """
 
     mode: str | None = None
-    recipe: str = "baseline"
+    recipe: str = BASELINE
     overlay: Path | None = None
     sets: Sequence[str] = ()
     data: Sequence[str] = ()
@@ -44,6 +49,9 @@ class Request:
     assume_utc: bool = False
     speed: float | None = None
     acts: Path | None = None
+    strategy: Path | None = None
+    size: str | None = None
+    latency: str | None = None
 
 
 def load_plan(request: Request) -> tuple[Plan, list[str]]:
@@ -51,13 +59,7 @@ def load_plan(request: Request) -> tuple[Plan, list[str]]:
 
     Raises InputError, ConfigError or DataError naming what is wrong; nothing is written.
     """
-    options = {"mode": request.mode, "seed": request.seed, "rulebook": request.rulebook}
-    config = load_config(
-        request.recipe,
-        overlay=request.overlay,
-        sets=request.sets,
-        options={key: value for key, value in options.items() if value is not None},
-    )
+    config = _configured(request)
     config.require_unattended()
     refuse_live(config.recipe.mode)
     registry = Registry(request.plugins)
@@ -80,6 +82,26 @@ def load_plan(request: Request) -> tuple[Plan, list[str]]:
         config.recipe, config.rulebook, registry, series, cash, acts=tuple(acts), speed=request.speed
     )
     return plan, notes
+
+
+def _configured(request: Request) -> Config:
+    given = {"mode": request.mode, "seed": request.seed, "rulebook": request.rulebook}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    sets = request.sets
+    if request.strategy is not None:
+        if request.recipe != BASELINE:
+            what = f"a strategy is a recipe by itself, and --recipe names {request.recipe}"
+            raise ConfigError(
+                what, where="--strategy", todo="leave one out, or lay files over it by --config"
+            )
+        sets = [each if "." in each.partition("=")[0] else f"strategy.settings.{each}" for each in sets]
+        if request.size is not None:
+            options["strategy"] = {"size": request.size}
+        if request.latency is not None:
+            options["costs"] = {"latency": request.latency}
+    return load_config(
+        request.recipe, strategy=request.strategy, overlay=request.overlay, sets=sets, options=options
+    )
 
 
 def load_history(request: Request) -> tuple[list[Series], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -20,19 +20,26 @@ from quorate.adapters.feeds.suspect import looked_at
 from quorate.analysis.analysis import Analysis, analyse
 from quorate.app.compose import SUSPECT_TRUST
 from quorate.app.home import new_run
+from quorate.app.limits import compiled, told
 from quorate.app.load import Request, load_history
-from quorate.app.run import closes_of, default_cash, parse_cash
+from quorate.app.run import closes_of, default_cash, nothing_passed, parse_cash
 from quorate.app.strategy import Body, load_strategy, read_sets
 from quorate.app.venue_rules import VenueAsked, read_venue
 from quorate.core.errors import InputError
 from quorate.core.instant import spell_instant
 from quorate.core.instrument import Instrument
 from quorate.native.exchange import Market, Rows
-from quorate.native.runner import Traded
+from quorate.native.limits import BREAKERS
+from quorate.native.runner import Reviewed, Traded
 from quorate.research.parameters import Value
 from quorate.research.run import ROLES, Run, Setting, Size
+from quorate.shield.rulebook import Rulebook
 
-LABEL = "a research run: no shield, no rulebook, nothing minted; promote a strategy by a run of the desk"
+LABEL = "a research run: no shield, no rulebook, nothing minted; promote a strategy by a run with --desk"
+REVIEWED = "a research run under compiled limits: nothing minted; promote a strategy by a run with --desk"
+
+SIZE = "95%"
+HALTED = BREAKERS[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,7 @@ class Asked:
 
     strategy: Path
     request: Request
-    size: str = "95%"
+    size: str = SIZE
     venue: VenueAsked = field(default_factory=VenueAsked)
 
 
@@ -56,6 +63,7 @@ class Prepared:
     notes: Sequence[str]
     venue: VenueAsked
     trust: str
+    rulebook: Rulebook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,13 @@ def prepare(asked: Asked) -> Prepared:
     setting = Setting(
         instruments, rows, series[0].interval, cash, latency, size, seed=seed, rules=rules
     )  # fmt: skip
+    book = None
+    if (name := asked.request.rulebook) is not None:
+        book, limits, said = compiled(asked.strategy, name, instruments, rows, cash, latency)
+        notes = [*notes, *said]
+        setting = replace(setting, limits=limits)
     trust = max([SUSPECT_TRUST] * suspect + [each.trust for each in series])
-    return Prepared(body, values, setting, series, notes, asked.venue, trust)
+    return Prepared(body, values, setting, series, notes, asked.venue, trust, book)
 
 
 def _check(series: Sequence[Series]) -> None:
@@ -139,10 +152,13 @@ def _keep(folder: Path, result: dict[str, Any]) -> None:
 
 
 def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any]:
-    """The result object, JSON-ready; keys that a run of the desk has too mean the same here."""
-    setting, body = prepared.setting, prepared.body
+    """The result object, JSON-ready; keys that a desk's run has too mean the same, but for the digest."""
+    setting, body, moves = prepared.setting, prepared.body, run.runner.moves
+    limits = told(run, prepared.rulebook)
+    vetoes = int((run.runner.reviews[:, Reviewed.LOTS] == 0).sum())
     notes = [
-        LABEL,
+        *([] if run.runner.orders else nothing_passed(vetoes, limits.get("refused", {}))),
+        LABEL if prepared.rulebook is None else REVIEWED,
         *run.notes,
         *_fates(run),
         *prepared.notes,
@@ -158,9 +174,9 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "orders_digest": run.orders_digest,
         "mode": "research",
         "recipe": Path(body.file).stem,
-        "rulebook": "none",
+        "rulebook": "none" if prepared.rulebook is None else prepared.rulebook.name,
         "policy": "none",
-        "limits": {"applied": "none"},
+        "limits": limits,
         "product": f"quorate {version('quorate')}",
         "seed": setting.seed,
         "data": [
@@ -179,6 +195,8 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "orders": run.runner.orders,
         "fills": len(run.fills),
         "rejections": run.rejections,
+        "vetoes": vetoes,
+        "halts": sum(BREAKERS[after] == HALTED for _, _, after, _ in moves),
         "look_ahead_cuts": run.cuts,
         "confidence_mean": run.confidence,
         "trust_level": prepared.trust,
@@ -196,7 +214,7 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         },
         "notes": list(dict.fromkeys(notes)),
         "partial": False,
-        "halted": False,
+        "halted": bool(moves) and BREAKERS[moves[-1][2]] == HALTED,
         "ended": "end of data",
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -111,6 +112,8 @@ def perform(
     result = result_of(plan, mode, collector, analysis, run_id, path, store.head.hex())
     frozen, stale = ended_early(plan.series, collector)
     frozen += bankrupt(collector)
+    by_rule = Counter(each.rule for veto in collector.vetoes for each in veto.verdict.refusals)
+    frozen += [] if collector.approved else nothing_passed(len(collector.vetoes), by_rule)
     if stale:
         result["trust_level"] = min(result["trust_level"], SUSPECT_TRUST, key=_trust)
     result |= {
@@ -164,6 +167,14 @@ def bankrupt(collector: Collector) -> list[str]:
         return []
     when = spell_instant(int(curve.at[gone[0]]))
     return [f"equity was gone at {when}: nobody is liquidated here, and no figure after that means anything"]
+
+
+def nothing_passed(refused: int, by_rule: Mapping[str, int]) -> list[str]:
+    """A note for a run whose every order was refused: how many, and which rule refused most."""
+    if not refused:
+        return []
+    rule = max(sorted(by_rule), key=lambda name: by_rule[name])
+    return [f"every order was refused: {refused:,} in all, {by_rule[rule]:,} by {rule}"]
 
 
 def _begin(

@@ -89,7 +89,7 @@ class Body:
             list(instruments.values()), interval_ns, share=size.share, lots=lots, latency_ns=latency_ns
         )
         try:
-            return Host(strategy, course, interval_ns, f"strategy {self.name}")
+            return Host(strategy, course, interval_ns, f"strategy {self.name}", where)
         except QuorateError:
             raise
         except Exception as error:

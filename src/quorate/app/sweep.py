@@ -122,6 +122,7 @@ def stays_native(prepared: Prepared) -> bool:
         isinstance(formula, Formula)
         and not (formula.stop or formula.target or formula.limit)
         and len(setting.instruments) == 1
+        and setting.limits is None
         and setting.rules == Rules()  # the lane knows a constant latency only
         and not setting.rows[:, Market.KIND].any()
     )

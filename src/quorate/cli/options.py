@@ -32,7 +32,21 @@ Rulebook = Annotated[str | None, typer.Option("--rulebook", help="A built-in rul
 AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No live view.")]
 StrategyFile = Annotated[
-    Path | None, typer.Option("--strategy", help="A strategy in Python: a research run, without the desk.")
+    Path | None, typer.Option("--strategy", help="A strategy in Python, in the place of a recipe.")
+]
+OnDesk = Annotated[
+    bool, typer.Option("--desk", help="With --strategy: on the whole desk, not as a research run.")
+]
+SizeIfAny = Annotated[
+    str | None,
+    typer.Option("--size", help="With --strategy: 95% of equity (the default), or units such as 0.01."),
+]
+LatencyIfAny = Annotated[
+    str | None,
+    typer.Option(
+        "--latency",
+        help="With --strategy: from an order to the venue, 250ms by default; in research quantiles too.",
+    ),
 ]
 Size = Annotated[str, typer.Option("--size", help="With --strategy: 95% of equity, or units such as 0.01.")]
 Latency = Annotated[

@@ -10,24 +10,34 @@ from quorate.cli.output import emit, say, table
 if TYPE_CHECKING:
     from quorate.analysis.analysis import Analysis
     from quorate.app.load import Request
-    from quorate.app.venue_rules import VenueAsked
 
 NOTES_SHOWN = 12
-# What belongs to a desk, and would be ignored here.
-FOREIGN = (("overlay", "--config"), ("rulebook", "--rulebook"))
 
 
 def research(
-    strategy: Path, request: Request, *, size: str, venue: VenueAsked, trades: bool, as_json: bool
+    strategy: Path,
+    request: Request,
+    market: tuple[str | None, str | None, str | None],
+    *,
+    trades: bool,
+    as_json: bool,
 ) -> int:
-    """Run, say what came of it; returns the exit code. Raises ConfigError for an option of the desk's."""
-    from quorate.app.research import Asked, perform_research
+    """Run, say what came of it; returns the exit code. ``market``: participation, impact, intrabar path.
+
+    Raises ConfigError for an option of the desk's.
+    """
+    from quorate.app.load import BASELINE
+    from quorate.app.research import SIZE, Asked, perform_research
+    from quorate.app.venue_rules import LATENCY, VenueAsked
     from quorate.core.errors import ConfigError
 
-    for name, option in FOREIGN:
-        if getattr(request, name) is not None:
-            raise ConfigError("belongs to a desk, and a research run has none", where=option)
-    asked = Asked(strategy=strategy, request=request, size=size, venue=venue)
+    foreign = {"--config": request.overlay is not None, "--recipe": request.recipe != BASELINE}
+    for option, is_given in foreign.items():
+        if is_given:
+            what = "belongs to a desk, and a research run has none"
+            raise ConfigError(what, where=option, todo="add --desk, or leave it out")
+    venue = VenueAsked(request.latency or LATENCY, *market)
+    asked = Asked(strategy=strategy, request=request, size=request.size or SIZE, venue=venue)
     done = perform_research(asked, trades=trades)
     if as_json:
         emit(done.result)
@@ -55,6 +65,11 @@ def summarise(result: dict[str, Any], analysis: Analysis) -> None:
              words.percent(-hold.max_drawdown if hold else None), ""],
         ]
     )  # fmt: skip
+    if result["rulebook"] != "none":
+        say(
+            f"under rulebook {result['rulebook']}: {result['vetoes']:,} orders refused, "
+            f"{result['limits']['cut']:,} cut, {result['halts']} halts"
+        )
     currency = result["cash"].split()[-1]
     say(
         f"profit {words.number(metrics.pnl.likely)} {currency}, by the fills' own bounds "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,6 +45,8 @@ def run(
     plugin: options.Plugins = [],  # noqa: B006
     rulebook: options.Rulebook = None,
     assume_utc: options.AssumeUtc = False,
+    strategy: options.StrategyFile = None,
+    size: options.SizeIfAny = None,
     headless: options.Headless = False,
     json: options.Json = False,
 ) -> int:
@@ -54,6 +56,7 @@ def run(
     request = Request(
         recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument, first=first, end=end,
         cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
+        strategy=strategy, size=size,
     )  # fmt: skip
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 
@@ -73,8 +76,9 @@ def backtest(
     rulebook: options.Rulebook = None,
     assume_utc: options.AssumeUtc = False,
     strategy: options.StrategyFile = None,
-    size: options.Size = "95%",
-    latency: options.Latency = "250ms",
+    desk: options.OnDesk = False,
+    size: options.SizeIfAny = None,
+    latency: options.LatencyIfAny = None,
     participation: options.Participation = None,
     impact: options.Impact = None,
     intrabar: options.Intrabar = None,
@@ -88,14 +92,26 @@ def backtest(
     request = Request(
         mode="backtest", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
         first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
+        strategy=strategy, size=size, latency=latency,
     )  # fmt: skip
-    if strategy is not None:
-        from quorate.app.venue_rules import VenueAsked
+    market = participation, impact, intrabar
+    if strategy is not None and not desk:
         from quorate.cli.research import research
 
-        venue = VenueAsked(latency, participation, impact, intrabar)
-        return research(strategy, request, size=size, venue=venue, trades=trades, as_json=json)
+        refuse({"--journal": journal}, "belongs to a desk", "add --desk, or leave it out")
+        return research(strategy, request, market, trades=trades, as_json=json)
+    only = dict(zip(("--participation", "--impact", "--intrabar"), market, strict=True))
+    refuse({**only, "--trades": trades or None}, "is of research runs", "give --strategy, and no --desk")
     return execute(request, journal, live_view=not headless and not json, as_json=json)
+
+
+def refuse(given: Mapping[str, object], what: str, todo: str) -> None:
+    """Raises ConfigError for the first option that was given and would be ignored here."""
+    from quorate.core.errors import ConfigError
+
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(what, where=name, todo=todo)
 
 
 def paper(
@@ -112,6 +128,8 @@ def paper(
     plugin: options.Plugins = [],  # noqa: B006
     rulebook: options.Rulebook = None,
     assume_utc: options.AssumeUtc = False,
+    strategy: options.StrategyFile = None,
+    size: options.SizeIfAny = None,
     speed: Annotated[float | None, typer.Option(help="So many times real time; else at full speed.")] = None,
     acts: Annotated[Path | None, typer.Option(help="People's halts and resumes, one JSON a line.")] = None,
     headless: options.Headless = False,
@@ -123,7 +141,7 @@ def paper(
     request = Request(
         mode="paper", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
         first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
-        speed=speed, acts=acts,
+        speed=speed, acts=acts, strategy=strategy, size=size,
     )  # fmt: skip
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 

@@ -41,7 +41,9 @@ def summarise(outcome: Outcome) -> None:
         console.print(f"  and {len(notes) - NOTES_SHOWN} more notes in result.json", style="dim")
     for name in ("report", "journal", "head_digest"):
         console.print(f"{name.replace('_', ' ')}: {result[name] or 'none'}", markup=False)
-    console.print(f"next: quorate replay {result['journal']}", markup=False)
+    strategy = result["config"].get("strategy")
+    beside = f" --plugin {strategy['file']}" if strategy else ""
+    console.print(f"next: quorate replay {result['journal']}{beside}", markup=False)
 
 
 def _figures(console: Console, analysis: Analysis, currency: str) -> None:

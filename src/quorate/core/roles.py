@@ -90,13 +90,17 @@ class Hands(Protocol):
         """Ask for a working order to stop; False when that is refused."""
         ...
 
+    def leaving(self, instrument: str) -> int:
+        """Lots of exits at the market that are on their way, whoever sent them."""
+        ...
+
     def tell(self, topic: str, text: str) -> None:
         """What was wanted and why, for the journal."""
         ...
 
 
 class Strategist(Protocol):
-    """One whole strategy in the place of agents, decide and portfolio; everything behind it is the same desk."""
+    """One whole strategy in the place of agents, decide and portfolio; all behind it is the same desk."""
 
     name: str
 

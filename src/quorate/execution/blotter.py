@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from quorate.core.errors import InvariantError
 from quorate.core.events import Accepted, AnyEvent, Cancelled, Expired, Fill, Rejected
-from quorate.core.order import ApprovedOrder, Order, Role, Side, Status
+from quorate.core.order import ApprovedOrder, Order, OrderType, Role, Side, Status
 
 
 class Life:
     """One order's state: who it is, what it is for, and how much of it is left."""
 
-    __slots__ = ("decision", "filled", "id", "instrument", "lots", "parent", "role", "side", "status")
+    __slots__ = (
+        "at_market", "decision", "filled", "id", "instrument", "lots", "parent", "role", "side", "status",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -23,9 +25,12 @@ class Life:
         role: Role,
         lots: int,
         parent: str | None,
+        *,
+        at_market: bool = False,
     ) -> None:
         self.id, self.decision, self.instrument = order, decision, instrument
         self.side, self.role, self.lots, self.parent = side, role, lots, parent
+        self.at_market = at_market
         self.filled = 0
         self.status = Status.SUBMITTED
 
@@ -60,6 +65,7 @@ class Blotter:
             order.role,
             order.quantity.count,
             order.parent,
+            at_market=order.type is OrderType.MARKET,
         )
 
     def working(self, instrument: str | None = None) -> Iterator[Life]:

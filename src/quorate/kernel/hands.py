@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from quorate.core.effects import AnyEffect, Cancel, Tell
-from quorate.core.order import ApprovedOrder, Order
+from quorate.core.order import ApprovedOrder, Order, Role
 from quorate.core.roles import View
 from quorate.execution.execution import Execution
 from quorate.shield.shield import Shield
@@ -55,6 +55,11 @@ class Hands:
         refusal = self._desk.shield.may_cancel(cancel)
         self._effects.append(cancel if refusal is None else Tell(self._at, "cancel refused", refusal))
         return refusal is None
+
+    def leaving(self, instrument: str) -> int:
+        """Lots of exits at the market that are on their way, whoever sent them."""
+        working = self._desk.execution.blotter.working(instrument)
+        return sum(life.left for life in working if life.at_market and life.role is Role.EXIT)
 
     def tell(self, topic: str, text: str) -> None:
         """A line in the journal."""

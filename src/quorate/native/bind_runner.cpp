@@ -300,11 +300,39 @@ void bind_line(nb::module_& m) {
       .def_ro("number", &Now::number, "Its place among the bars of its stream, from 0.");
 }
 
+// What came of it so far.
+void bind_results(nb::class_<Desk>& runner) {
+  runner
+      .def_prop_ro("now", [](Desk& d) { return d.runner.now(); })
+      .def_prop_ro("cash_e8", [](Desk& d) { return d.runner.exchange().ledger().cash_e8(); })
+      .def_prop_ro("equity_e8", [](Desk& d) { return d.runner.exchange().ledger().equity_e8(); })
+      .def_prop_ro("reviews", [](Desk& d) { return table_of(d.runner.reviews()); }, nb::rv_policy::automatic)
+      .def_prop_ro("moves", [](Desk& d) {
+             std::vector<std::tuple<Instant, std::int64_t, std::int64_t, std::int64_t>> moves;
+             if (!d.runner.limits()) return moves;
+             for (const auto& each : d.runner.limits()->moves()) {
+               moves.emplace_back(each.at, static_cast<std::int64_t>(each.before),
+                                  static_cast<std::int64_t>(each.after), static_cast<std::int64_t>(each.rule));
+             }
+             return moves;
+           })
+      .def_prop_ro("orders", [](Desk& d) { return d.runner.orders(); })
+      .def_prop_ro("unsized", [](Desk& d) { return d.runner.unsized(); })
+      .def_prop_ro("fees_e8", [](Desk& d) { return d.runner.fees_e8(); })
+      .def_prop_ro("traded", [](Desk& d) { return d.runner.traded_e8(); })
+      .def_prop_ro("charges_e8", [](Desk& d) { return d.runner.charges_e8(); })
+      .def_prop_ro("reports", [](Desk& d) { return table_of(d.runner.reports()); }, nb::rv_policy::automatic)
+      .def_prop_ro("trades", [](Desk& d) { return table_of(d.runner.trades()); }, nb::rv_policy::automatic)
+      .def_prop_ro("at", [](Desk& d) { return ints(d.runner.at()); }, nb::rv_policy::automatic)
+      .def_prop_ro("equity", [](Desk& d) { return ints(d.runner.equity()); }, nb::rv_policy::automatic)
+      .def_prop_ro("gross", [](Desk& d) { return ints(d.runner.gross()); }, nb::rv_policy::automatic);
+}
+
 }  // namespace
 
 void bind_runner(nb::module_& m) {
   bind_line(m);
-  nb::class_<Desk>(m, "Runner", "One research run over market rows. One thread at a time.")
+  auto runner = nb::class_<Desk>(m, "Runner", "One research run over market rows. One thread at a time.")
       .def(nb::init<std::vector<Terms>, const std::vector<std::pair<double, double>>&, Rows, std::int64_t,
                     std::int64_t, const Rules&, std::pair<std::int64_t, std::int64_t>, Lots>(),
            "terms"_a, "scales"_a, "rows"_a.noconvert(), "interval_ns"_a, "cash_e8"_a, "rules"_a,
@@ -362,28 +390,6 @@ void bind_runner(nb::module_& m) {
              return recent(stream.column(static_cast<Stream::Column>(column)), stream.size(), count);
            }, "instrument"_a, "every_ns"_a, "column"_a, "count"_a)
       .def("view", &view, "instrument"_a, "every_ns"_a, "column"_a, nb::rv_policy::reference)
-      .def("instants", &instants, "instrument"_a, "every_ns"_a, nb::rv_policy::reference)
-      .def_prop_ro("now", [](Desk& d) { return d.runner.now(); })
-      .def_prop_ro("cash_e8", [](Desk& d) { return d.runner.exchange().ledger().cash_e8(); })
-      .def_prop_ro("equity_e8", [](Desk& d) { return d.runner.exchange().ledger().equity_e8(); })
-      .def_prop_ro("reviews", [](Desk& d) { return table_of(d.runner.reviews()); }, nb::rv_policy::automatic)
-      .def_prop_ro("moves", [](Desk& d) {
-             std::vector<std::tuple<Instant, std::int64_t, std::int64_t, std::int64_t>> moves;
-             if (!d.runner.limits()) return moves;
-             for (const auto& each : d.runner.limits()->moves()) {
-               moves.emplace_back(each.at, static_cast<std::int64_t>(each.before),
-                                  static_cast<std::int64_t>(each.after), static_cast<std::int64_t>(each.rule));
-             }
-             return moves;
-           })
-      .def_prop_ro("orders", [](Desk& d) { return d.runner.orders(); })
-      .def_prop_ro("unsized", [](Desk& d) { return d.runner.unsized(); })
-      .def_prop_ro("fees_e8", [](Desk& d) { return d.runner.fees_e8(); })
-      .def_prop_ro("traded", [](Desk& d) { return d.runner.traded_e8(); })
-      .def_prop_ro("charges_e8", [](Desk& d) { return d.runner.charges_e8(); })
-      .def_prop_ro("reports", [](Desk& d) { return table_of(d.runner.reports()); }, nb::rv_policy::automatic)
-      .def_prop_ro("trades", [](Desk& d) { return table_of(d.runner.trades()); }, nb::rv_policy::automatic)
-      .def_prop_ro("at", [](Desk& d) { return ints(d.runner.at()); }, nb::rv_policy::automatic)
-      .def_prop_ro("equity", [](Desk& d) { return ints(d.runner.equity()); }, nb::rv_policy::automatic)
-      .def_prop_ro("gross", [](Desk& d) { return ints(d.runner.gross()); }, nb::rv_policy::automatic);
+      .def("instants", &instants, "instrument"_a, "every_ns"_a, nb::rv_policy::reference);
+  bind_results(runner);
 }

@@ -5,6 +5,17 @@
 #include "runner.hpp"
 
 namespace quorate::exchange {
+namespace {
+
+// Whether an order says no more than the limits review: a market, limit or stop order, with a bracket or not.
+bool plain(const Order& order) {
+  return order.type <= Type::stop && !order.limit && order.force == Force::gtc && order.good_until == forever &&
+         order.watch == Watch::any && order.trail == 0 && order.trail_bps == 0 && order.limit_offset == 0 &&
+         !order.activation && order.display == 0 && !order.post_only && order.group == 0 && !order.shrinks &&
+         order.after == none && order.session == forever;
+}
+
+}  // namespace
 
 void Runner::guard(limits::Limits limits) {
   if (limits.size() != markets_.size()) throw std::invalid_argument("the limits are of other instruments");
@@ -40,6 +51,7 @@ void Runner::obey() {
 
 // Whether the limits let an order out: cut where it is too large, and only as long as its approval holds.
 bool Runner::reviewed(Order& order) {
+  if (!plain(order)) throw std::invalid_argument("a rulebook has no rule for an order of these terms");
   const auto i = place(order.instrument);
   const OrderId id = orders_ * family;  // the exchange's next number
   const limits::Answer answer = limits_->review(id, order, limits_->account().holding(i).mark);

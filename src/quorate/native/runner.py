@@ -56,8 +56,8 @@ class Traded(enum.IntEnum):
 
 
 class Reviewed(enum.IntEnum):
-    """Columns of a row of `Runner.reviews`: an order asked of the limits, and their answer. ``ORDER`` below 0:
-    refused; ``LOTS``: let out; prices in ticks, -1 for none; ``DENIED``, ``CUT``: as `native.limits.rules`.
+    """Columns of a row of `Runner.reviews`: an order asked of the limits, and what they said. ``ORDER``
+    below 0: refused; ``LOTS``: let out; prices in ticks, -1: none; ``DENIED``, ``CUT``: rules.
     """
 
     AT = 0

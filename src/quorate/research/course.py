@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from quorate.core.account import Account
 from quorate.core.errors import ConfigError, InputError
 from quorate.core.events import Accepted, AnyEvent, Cancelled, Expired, Fill, Rejected
-from quorate.core.instant import NEVER
 from quorate.core.instrument import Instrument
 from quorate.core.intent import identify
 from quorate.core.order import Bracket, Order, OrderType, Role, Side
@@ -27,6 +26,7 @@ from quorate.native._native import Line, Streams
 Floats = NDArray[np.float64]
 
 BARS_MAX = 1 << 21  # bars a stream has room for; memory is taken as they come
+STAYS = "under a rulebook an order stays as it was reviewed"
 REFUSED = -2  # in place of a number: no such order went out
 FAMILY = 3  # numbers an order takes: its own, its stop's, its target's
 WHOLE_E6 = 1_000_000
@@ -76,7 +76,7 @@ class Subscription:
 
 
 class Course:
-    """The state of one hosted strategy. ``share`` or ``lots`` (where not below 0) is what a stance of 1 is."""
+    """The state of one hosted strategy. A stance of 1 is a ``share`` of equity, or ``lots`` from 0 on."""
 
     def __init__(
         self,
@@ -204,6 +204,10 @@ class Course:
         """Signed lots."""
         return 0 if self._account is None else self._account.lots(self.instruments[place].id)
 
+    def leaving(self, place: int) -> int:
+        """As the runner's."""
+        return 0 if self._hands is None else self._hands.leaving(self.instruments[place].id)
+
     def mark(self, place: int) -> int:
         """The last close in ticks; 0 before any."""
         return 0 if self._account is None else self._account.positions[self.instruments[place].id].mark
@@ -249,9 +253,8 @@ class Course:
 
     def timer(self, at: int, every_ns: int) -> int:
         """Raises InputError: a desk rings for nobody yet."""
-        raise InputError(
-            "a desk has no timers yet", where="timer", todo="act in on_bar, or run without --desk"
-        )
+        todo = "count bars in on_bar, or run it without --desk"
+        raise InputError("a desk has no timers", where="timer", todo=todo)
 
     def submit(
         self,
@@ -263,12 +266,8 @@ class Course:
         price: int | None = None,
         stop: int | None = None,
         target: int | None = None,
-        expires_at: int = NEVER,
     ) -> int:
-        """An order past the shield; its number, or REFUSED. Raises InputError for ``until``."""
-        if expires_at != NEVER:
-            todo = "cancel the ticket, or run without --desk"
-            raise InputError("a desk's orders have no 'until' yet: approvals end by the rulebook", todo=todo)
+        """An order past the shield; its number, or REFUSED."""
         if self._view is None or self._hands is None:
             raise InputError("nothing can be ordered before the first bar", where="start", todo="use on_bar")
         terms = self.instruments[place]
@@ -304,6 +303,14 @@ class Course:
         self._states[number] = [_SENT, allowed, 0]
         self.orders += 1
         return number
+
+    def submit_order(self, order: object) -> int:
+        """Raises InputError: `Wish.check_reviewed` lets none through that a desk does not know."""
+        raise InputError("a desk takes market, limit and stop orders", todo="leave the other words out")
+
+    def replace(self, number: int, lots: int | None = None, price: int | None = None) -> bool:
+        """Raises ValueError as the runner's under limits: what was reviewed stays as it was."""
+        raise ValueError(STAYS)
 
     def cancel(self, number: int) -> bool:
         """Ask for an order to stop working; False when it has ended."""

@@ -26,10 +26,15 @@ _ROLES = {code: word for word, code in ROLES.items()}
 
 
 class Desk:
-    """One run's verbs. ``interval_ns``: of the data's own bars. ``notes``: what people should know after."""
+    """One run's verbs. ``interval_ns``: of the data's own bars. ``notes``: what people should know after.
+    ``reviewed``: a rulebook stands behind the runner, so that orders are of the kinds it has rules for.
+    """
 
-    def __init__(self, runner: Runner, instruments: Sequence[Instrument], interval_ns: int) -> None:
+    def __init__(
+        self, runner: Runner, instruments: Sequence[Instrument], interval_ns: int, *, reviewed: bool = False
+    ) -> None:
         self.runner = runner
+        self._reviewed = reviewed
         self.instruments = instruments
         self.interval_ns = interval_ns
         self.subscribed = False
@@ -126,6 +131,8 @@ class Desk:
             raise InputError("an order is of units, or of a share of equity", where=_verb(side))
         wish = Wish(side, limit, trigger, stop_loss, take_profit, words)
         wish.check()
+        if self._reviewed:
+            wish.check_reviewed()
         place = self.place(instrument)
         terms, lots = self.instruments[place], self._lots(place, units, share)
         parent = words.get("after")
@@ -133,10 +140,10 @@ class Desk:
             return self._too_small(side, terms)
         if parent is not None and not parent.numbers:
             return Ticket(self.runner, (), terms.lot_float, f"waits for an order that is none: {parent.note}")
-        if words or (limit is not None and trigger is not None):
-            numbers, way = self._send(wish, place, lots)
-        else:
+        if self._reviewed or not (words or (limit is not None and trigger is not None)):
             numbers, way = self._send_plain(wish, place, lots)
+        else:
+            numbers, way = self._send(wish, place, lots)
         ticket = Ticket(self.runner, numbers, terms.lot_float, place=place, side=side, way=way)
         self._tickets.append(ticket)
         return ticket
@@ -152,7 +159,7 @@ class Desk:
             kind, price = TYPES["stop"], ticks_of(wish.trigger, tick)
         stop = None if wish.stop_loss is None else ticks_of(wish.stop_loss, tick)
         target = None if wish.take_profit is None else ticks_of(wish.take_profit, tick)
-        out = min(lots, self._open(place, side))
+        out = lots if wish.words and wish.get("reduce_only") else min(lots, self._open(place, side))
         numbers: list[int] = []
         if out:
             numbers.append(self.runner.submit(place, side, kind, ROLES["exit"], out, price))
@@ -164,7 +171,7 @@ class Desk:
     def _send(self, wish: Wish, place: int, lots: int) -> tuple[tuple[int, ...], int]:
         """An order of any kind: (numbers, how its price is rounded)."""
         runner, instrument = self.runner, self.instruments[place]
-        terms = wish.terms(runner, place, instrument, lots) | self._groups.terms(wish)
+        terms = {**wish.terms(runner, place, instrument, lots), **self._groups.terms(wish)}
         parent = wish.get("after")
         if parent is not None:
             terms["after"] = parent.numbers[-1]
@@ -194,7 +201,7 @@ class Desk:
         return [each for each in parts if each[1] > 0]
 
     def _open(self, place: int, side: int) -> int:
-        """Lots held the other way and not on their way out yet: so close() and buy() in one go turn a position."""
+        """Lots held the other way and not yet on their way out: close() and buy() at once turn a position."""
         against = -side * self.runner.held(place)
         return max(0, against - self.runner.leaving(place)) if against > 0 else 0
 

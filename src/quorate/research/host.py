@@ -1,4 +1,4 @@
-"""A strategy's body in the desk's strategist chair: the same class, signal or formula as in a research run."""
+"""A strategy's body in the desk's strategist chair: the same one as in a research run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from quorate.native.exchange import REASONS, ROLES, SIDES, Kind
 from quorate.native.runner import Runner
 from quorate.research.course import Course
 from quorate.research.desk import Desk
+from quorate.research.run import one_line
 from quorate.research.strategy import Strategy
 
 _REPORTS = frozenset(REPORTS)
@@ -21,12 +22,12 @@ class Host:
     then the strategy hears, in the research runner's order, its reports, the bars, and what it waited for.
     """
 
-    def __init__(self, strategy: Strategy, course: Course, interval_ns: int, name: str) -> None:
-        """Starts the strategy. Raises what it raises."""
-        self.name = name
+    def __init__(self, strategy: Strategy, course: Course, interval_ns: int, name: str, where: str) -> None:
+        """Starts the strategy of the file ``where``. Raises what it raises."""
+        self.name, self._where = name, where
         self._strategy, self._course = strategy, course
         self._pending: list[AnyEvent] = []
-        self._desk = Desk(cast("Runner", course), course.instruments, interval_ns)
+        self._desk = Desk(cast("Runner", course), course.instruments, interval_ns, reviewed=True)
         strategy._desk = self._desk
         strategy.start()
         if not self._desk.subscribed:
@@ -42,7 +43,8 @@ class Host:
         if kind is Roll or kind in _REPORTS:
             self._pending.append(event)
         if kind is InstantClosed:
-            self._act(event.at, view, account, hands)
+            with one_line(self._where, self._course):
+                self._act(event.at, view, account, hands)
 
     def _act(self, at: int, view: View, account: Account, hands: Hands) -> None:
         course, strategy = self._course, self._strategy

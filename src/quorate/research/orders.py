@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from quorate.core.errors import InputError
 from quorate.core.instant import DAY
-from quorate.native.exchange import FORCES, TYPES, WATCHES, Row
+from quorate.native.exchange import FORCES, FOREVER, TYPES, WATCHES, Row
 from quorate.research.parameters import nearest
 from quorate.research.prices import lots_of, ticks_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quorate.research.book import Ticket
 
 SESSIONS = ("open", "close")
+REVIEWED = frozenset({"reduce_only"})  # words that rulebooks know
 _SHOWN = {"mark": Row.MARK, "index": Row.INDEX}  # watches that need rows of their own
 
 
@@ -92,6 +93,15 @@ class Wish:
         self._check_kind()
         self._check_time()
 
+    def check_reviewed(self) -> None:
+        """Raises InputError naming the first word that a rulebook has no rule for."""
+        todo = "use market, limit or stop orders, or run without a rulebook and without --desk"
+        for name, value in self.words.items():
+            if name not in REVIEWED and value is not None and value is not False:
+                raise self._wrong(f"a rulebook has no rule for {name}={_shown(value)}", todo)
+        if self.limit is not None and self.trigger is not None:
+            raise self._wrong("a rulebook has no rule for a trigger with a limit", todo)
+
     def _check_words(self) -> None:
         for name, known in (("tif", tuple(FORCES)), ("on", SESSIONS), ("watch", tuple(WATCHES))):
             word = self.get(name)
@@ -150,7 +160,10 @@ class Wish:
                     raise self._wrong(f"tif={tif!r} does not go with {name}", "leave one out")
         if tif == "gtd" and self.get("until") is None:
             raise self._wrong("tif='gtd' needs its last instant", "add until=, in ns")
-        if self.get("until") is not None and tif not in (None, "gtd", "day"):
+        until = self.get("until")
+        if until is not None and not 0 <= until <= FOREVER:
+            raise self._wrong(f"until={until} is no instant", "give it in ns since 1970")
+        if until is not None and tif not in (None, "gtd", "day"):
             raise self._wrong(f"until is for tif='gtd' or 'day', not {tif!r}", "leave one out")
 
     def _wrong(self, what: str, todo: str) -> InputError:
@@ -257,6 +270,10 @@ class Wish:
             what = f"shows more than there is: {self.get('display')} of {instrument.show_quantity(lots)}"
             raise self._wrong(what, "leave display= out, or show less")
         return shown
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str | int | float) else "..."
 
 
 class Groups:

@@ -23,6 +23,7 @@ from quorate.native.limits import Limits
 from quorate.native.runner import LookAhead, Runner, Traded, make
 from quorate.research.array import Answer, ask, limit_ticks, prove, ticks
 from quorate.research.book import Floats
+from quorate.research.course import Course
 from quorate.research.desk import Desk, drive
 from quorate.research.ohlcv import Ohlcv, sealed
 from quorate.research.parameters import Value
@@ -268,7 +269,7 @@ def run_array(
 def follow(answer: Answer, setting: Setting, cuts: int | None = None) -> Run:
     """Trade stances as they come."""
     runner = setting.runner()
-    with _one_line("the run", runner):
+    with one_line("the run", runner):
         runner.follow(
             answer.position,
             limit_ticks(answer.limit, setting.scale, answer.position),
@@ -280,8 +281,9 @@ def follow(answer: Answer, setting: Setting, cuts: int | None = None) -> Run:
 
 def _drive(strategy: Strategy, setting: Setting, where: str) -> Run:
     runner = setting.runner()
-    desk = Desk(runner, setting.instruments, setting.interval_ns)
-    with _one_line(where, runner):
+    reviewed = setting.limits is not None
+    desk = Desk(runner, setting.instruments, setting.interval_ns, reviewed=reviewed)
+    with one_line(where, runner):
         drive(strategy, desk)
     return Run(setting, runner, _notes(runner, desk.notes))
 
@@ -293,7 +295,7 @@ def _notes(runner: Runner, notes: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextmanager
-def _one_line(where: str, runner: Runner) -> Iterator[None]:
+def one_line(where: str, runner: Runner | Course) -> Iterator[None]:
     """Whatever goes wrong in a strategy's code is one line that names it and the instant."""
     from quorate.core.instant import spell_instant
 

@@ -171,6 +171,15 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Keys of the limits that are stated in money."""
         return tuple(each.key for each in explain(self) if each.unit == _MONEY and each.value is not None)
 
+    def require_currency(self, currency: str) -> None:
+        """Raises ConfigError when amounts are not meant in the account's currency."""
+        if self.amounts and currency not in self.currencies:
+            raise ConfigError(
+                f"{self.amounts[0]} is meant in {', '.join(self.currencies)}, the account is in {currency}",
+                where=f"rulebook {self.name}",
+                todo="add the currency to `currencies` if the amounts hold for it too",
+            )
+
     def plain(self) -> dict[str, Any]:
         """The tree as mappings, strings and integers, as it is journalled; ``parse`` reads it back."""
         tree: dict[str, Any] = msgspec.to_builtins(self)

@@ -60,13 +60,7 @@ class Shield:
         """Raises ConfigError for amounts in a currency that the rulebook does not mean, for two rules of
         one name, and for an unknown trust level.
         """
-        if rulebook.amounts and account.currency not in rulebook.currencies:
-            raise ConfigError(
-                f"{rulebook.amounts[0]} is meant in {', '.join(rulebook.currencies)}, "
-                f"the account is in {account.currency}",
-                where=f"rulebook {rulebook.name}",
-                todo="add the currency to `currencies` if the amounts hold for it too",
-            )
+        rulebook.require_currency(account.currency)
         if len(trust_level) != 1 or trust_level not in TRUST_LEVELS:
             raise ConfigError(
                 f"'{trust_level}' is not a trust level", todo=f"one of {', '.join(TRUST_LEVELS)}"
