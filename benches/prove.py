@@ -8,6 +8,7 @@ order type over bars, trades and quotes, and what must hold of any exchange hold
 agree: three strategies on three real sets trade as in backtesting.py, trade by trade; `make bench-peers`.
 fuzz: thousands of hostile callers of the native core, in processes of their own: none crashes or hangs it.
 research-desk: fifty random recipes give the same orders and fills as a research run and on the whole desk.
+interval: what bars say came of 200 random bracket strategies holds what came of them over the ticks.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tests.limits_flow import flow
 from tests.oracles.exchange.flows import flow as order_flow
 from tests.parity.test_native_orders import hold
 
+from benches.interval import interval
 from benches.machine import ROOT, keep, kept, sources
 
 DATA = Path(os.environ.get("QUORATE_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -225,7 +227,7 @@ def research_desk() -> int:
 
 PROOFS = {
     "agree": agree, "real": real, "limits": limits, "exchange": exchange, "fuzz": fuzz,
-    "research-desk": research_desk,
+    "research-desk": research_desk, "interval": interval,
 }  # fmt: skip
 
 

@@ -122,8 +122,13 @@ def within(pair: Pair, fills: list[list[int]]) -> None:
     for fill in fills:
         sign, price = fill[Told.SIDE], fill[Told.PRICE]
         offers = shown[fill[Told.AT], fill[Told.INSTRUMENT]]
-        # The trade itself, without the spread, is what a resting limit order waits for.
-        edge = lambda o, s: s * (o.low if s > 0 else o.high) + (0 if o.row.kind == Row.TRADE else o.half)  # noqa: E731
+        hopeful = pair.world.path > 0
+        # The trade itself, without the spread, is what a resting limit order waits for; and whoever hopes for
+        # the best takes a bar's prices, which are of trades, to have been on the side that suits.
+        edge = lambda o, s: (  # noqa: E731
+            s * (o.low if s > 0 else o.high)
+            + (0 if o.row.kind == Row.TRADE or (hopeful and o.row.kind == Row.BAR) else o.half)  # noqa: B023
+        )
         assert any(sign * price * o.fine >= edge(o, sign) for o in offers), "better than the market was"
         if fill[Told.MAKER] or any(o.tick or o.high <= o.low for o in offers):
             continue

@@ -140,7 +140,7 @@ void Exchange::execute(const Meeting& meeting, const Offer& offer, const Path& p
   const bool closing = order.type == Type::on_close;
   const Instant filled_at =
       closing ? bar.at : std::max(path.is_moment() ? bar.start : middle, order.arrival);
-  const Path after = closing ? path : aftermath(order, offer, outcome, path);
+  const Path after = closing ? path : aftermath(order, offer, outcome, path, hopeful);
   const Working was = order;  // legs may move the pool
   if (margin_.watched() && !path.is_moment()) margin_.touch(i, outcome.price, ledger_.lots(i) == 0);
   trade(order, lots, most, outcome, fee, filled_at, capped_ && uncapped);

@@ -107,6 +107,8 @@ class Lane {
   Divisor taker_, commission_, margin_, fine_;
   bool free_;      // nothing but fees: a fill at the open is a fill at the open's very price
   bool coarse_;    // fine ticks of any price leave room too
+  mutable Instant walked_ns_ = 0;  // the bar length that walk_ is for
+  mutable std::int64_t walk_ = 0;
   bool financed_;
   Lots lots_max_;  // the most whose worth, fee and margin stay in their room
   std::int64_t price_max_;
@@ -251,19 +253,23 @@ Outcome Lane::at_open(std::int32_t bar, std::int64_t sign) const {
   if (quoted > tape_.price_max()) throw Beyond{};
   const std::int64_t half = quoted >= 0 ? quoted * (fine / 2) : std::abs(open) * half_;
   const std::int64_t slip = std::abs(open) * slip_;
-  std::int64_t late = 0;
+  std::int64_t late = 0, doubt = half;
   if (settings_.latency_ns > 0) {
     const Instant lasted = std::max<Instant>(c.at[i] - c.start[i], 1);
     late = part_up((high - low) * fine, std::min(settings_.latency_ns, lasted), 2 * lasted);
+    if (walked_ns_ != lasted) walk_ = exchange::walk(settings_.latency_ns, walked_ns_ = lasted);
+    doubt += part_up((high - low) * fine, walk_, std::int64_t{1} << exchange::walk_bits);
   }
   const std::int64_t base = sign * open * fine + half;
-  std::int64_t likely = base + slip + late, worst = base + worst_slippage * slip + late;
+  std::int64_t likely = base + slip + late, best = base - doubt;
+  std::int64_t worst = base + worst_slippage * slip + late + doubt;
   if (high > low) {
-    const std::int64_t extreme = sign * (sign > 0 ? high : low) * fine + half;
-    likely = std::min(likely, extreme);
-    worst = std::min(worst, extreme);
+    const auto [least, most] = std::minmax({sign * low * fine, sign * high * fine});
+    likely = std::min(likely, most + half);
+    best = std::min(std::max(best, least), likely);
+    worst = std::min(worst, most + half);
   }
-  return {sign * fine_.up(likely), sign * fine_.up(base), sign * fine_.up(worst), false};
+  return {sign * fine_.up(likely), sign * fine_.up(best), sign * fine_.up(worst), false};
 }
 
 // Any other order, and any other bar, as the exchange does it.

@@ -3,29 +3,55 @@
 
 #include <algorithm>
 
+#include "rules.hpp"
+
 namespace quorate::exchange {
 namespace {
 
-constexpr int worst_slippage = 3;  // the worst bound allows this many times the likely slippage
+constexpr int worst_slippage = 3;           // the worst bound allows this many times the likely slippage
+constexpr Instant pause_ns = 1'000'000'000;  // and this long from a stop's trigger to the price it meets
 
 // A mirrored price in fine ticks as one in ticks, rounded against us.
 Ticks settle(Wide mirrored, std::int64_t sign, const Offer& offer) {
   return narrow(sign * divide_up(mirrored, offer.fine), "a fill price");
 }
 
-// Takes the price `base` with costs, never beyond the bar's extreme and half the spread. A bar without a
+// What a bar's prices leave open besides slippage: by how much `base` may have been better or worse.
+struct Doubt {
+  Wide better = 0, worse = 0;
+};
+
+// How far the market may get within some time, and that the price shown was a trade's, at bid or ask.
+Wide reach(const Offer& offer, Instant within) {
+  if (offer.is_tick()) return 0;
+  const std::int64_t share = walk(within, offer.interval());
+  return add(offer.half, divide_up(multiply(offer.high - offer.low, share), Wide{1} << walk_bits));
+}
+
+// The open as an order finds it that was under way: the market may have gone either way since.
+Doubt at_open(const Offer& offer) {
+  const Wide either = reach(offer, offer.latency_ns);
+  return {either, either};
+}
+
+// A trigger that a trade has set off: the next price may be beyond it.
+Doubt beyond(const Offer& offer) { return {0, reach(offer, pause_ns)}; }
+
+// Takes the price `base` with costs, never beyond the bar's extremes and half the spread. A bar without a
 // range (close-only data) shows no extremes, so there the costs stand in full.
-Outcome pay(const Working& order, const Offer& offer, Wide base, Wide slip, Wide late) {
+Outcome pay(const Working& order, const Offer& offer, Wide base, Wide slip, Wide late, Doubt doubt = {}) {
   const std::int64_t sign = order.sign();
   slip = add(slip, offer.extra);
   Wide likely = add(base, slip + late);
-  Wide worst = add(base, multiply(slip, worst_slippage) + late);
+  Wide best = add(base, -doubt.better);
+  Wide worst = add(base, multiply(slip, worst_slippage) + late + doubt.worse);
   if (offer.high > offer.low) {
-    const Wide extreme = sign * (sign > 0 ? offer.high : offer.low) + offer.half;
-    likely = std::min(likely, extreme);
-    worst = std::min(worst, extreme);
+    const auto [low, high] = std::minmax({sign * offer.low, sign * offer.high});
+    likely = std::min(likely, high + offer.half);
+    best = std::min(std::max(best, low), likely);
+    worst = std::min(worst, high + offer.half);
   }
-  return {settle(likely, sign, offer), settle(base, sign, offer), settle(worst, sign, offer), false};
+  return {settle(likely, sign, offer), settle(best, sign, offer), settle(worst, sign, offer), false};
 }
 
 Wide opening_slip(const Offer& offer) { return magnitude(offer.bar->open) * offer.slip; }
@@ -48,7 +74,7 @@ Outcome midst(const Working& order, const Offer& offer) {
 
 // What a limit order takes that finds a price within its limit.
 Outcome take_limit(const Working& order, const Offer& offer, Wide start) {
-  Outcome taken = pay(order, offer, start, opening_slip(offer), offer.late());
+  Outcome taken = pay(order, offer, start, opening_slip(offer), offer.late(), at_open(offer));
   taken.cap(order.price, order.sign());
   return taken;
 }
@@ -78,6 +104,12 @@ std::optional<Outcome> meet_queue(const Working& order, const Offer& offer) {
 }
 
 }  // namespace
+
+std::int64_t walk(Instant within, Wide interval) {
+  if (within <= 0) return 0;
+  const Wide time = std::min(Wide{within}, interval);
+  return narrow(root(divide((4 * time) << (2 * walk_bits), interval).quotient), "a root");
+}
 
 void Outcome::cap(Ticks limit, std::int64_t sign) {
   price = better(price, limit, sign);
@@ -114,12 +146,14 @@ std::optional<Outcome> meet(const Working& order, const Offer& offer, const Path
   const Wide start = sign * path.start + offer.half;
   if (order.type == Type::limit) return meet_limit(order, offer, start);
   if (order.type == Type::market) {
-    if (order.arrival <= offer.prompt()) return pay(order, offer, start, opening_slip(offer), offer.late());
+    if (order.arrival <= offer.prompt()) {
+      return pay(order, offer, start, opening_slip(offer), offer.late(), at_open(offer));
+    }
     if (path != whole(offer)) return std::nullopt;
     return midst(order, offer);
   }
   const Wide trigger = sign * Wide{order.price} * offer.fine;
-  return pay(order, offer, std::max(trigger, start), magnitude(order.price) * offer.slip, 0);
+  return pay(order, offer, std::max(trigger, start), magnitude(order.price) * offer.slip, 0, beyond(offer));
 }
 
 std::optional<Outcome> meet_at_once(const Working& order, const Offer& offer, const Path& path, bool lived) {
@@ -137,7 +171,8 @@ std::optional<Outcome> meet_at_once(const Working& order, const Offer& offer, co
 }
 
 Outcome take_start(const Working& order, const Offer& offer, const Path& path) {
-  return pay(order, offer, order.sign() * path.start + offer.half, magnitude(order.price) * offer.slip, 0);
+  const Wide start = order.sign() * path.start + offer.half;
+  return pay(order, offer, start, magnitude(order.price) * offer.slip, 0, beyond(offer));
 }
 
 Outcome widened(Outcome outcome, const Working& order, const Offer& offer) {
@@ -148,7 +183,8 @@ Outcome widened(Outcome outcome, const Working& order, const Offer& offer) {
 }
 
 Outcome take_open(const Working& order, const Offer& offer) {
-  return pay(order, offer, order.sign() * offer.open + offer.half, opening_slip(offer), offer.late());
+  const Wide base = order.sign() * offer.open + offer.half;
+  return pay(order, offer, base, opening_slip(offer), offer.late(), at_open(offer));
 }
 
 Outcome take_close(const Working& order, const Offer& offer) {
@@ -218,11 +254,16 @@ bool only_touches(const Working& order, const Offer& offer, const Path& path) {
   return nearest == sign * Wide{order.price} * offer.fine;
 }
 
-Path aftermath(const Working& entry, const Offer& offer, const Outcome& outcome, const Path& path) {
+Path aftermath(const Working& entry, const Offer& offer, const Outcome& outcome, const Path& path,
+               bool hopeful) {
   if (path.is_moment()) return whole(offer);
   Wide start = Wide{outcome.price} * offer.fine - entry.sign() * offer.half;
   start = std::min(std::max(start, offer.low), offer.high);
-  if (entry.type == Type::stop) return {start, offer.low, offer.high};
+  if (entry.type == Type::stop && !hopeful) return {start, offer.low, offer.high};
+  if (entry.type == Type::stop && entry.side == Side::buy) {
+    return {start, std::min(start, offer.close), offer.high};
+  }
+  if (entry.type == Type::stop) return {start, offer.low, std::max(start, offer.close)};
   if (entry.side == Side::buy) return {start, offer.low, std::max(start, offer.close)};
   return {start, std::min(start, offer.close), offer.high};
 }

@@ -135,7 +135,15 @@ bool only_touches(const Working& order, const Offer& offer, const Path& path);
 
 // What an entry's legs live through in the bar of its fill, seen with suspicion. At the open: all of it. A
 // limit reached later: the adverse extreme came after the fill, of the favourable side only the close is
-// sure. A stop reached later: the whole range, whichever end came first.
-Path aftermath(const Working& entry, const Offer& offer, const Outcome& outcome, const Path& path);
+// sure. A stop reached later: the whole range, whichever end came first; seen `hopeful`, the adverse extreme
+// came before it.
+Path aftermath(const Working& entry, const Offer& offer, const Outcome& outcome, const Path& path,
+               bool hopeful = false);
+
+// How far a random walk gets within a time, as a share of its range over a bar: twice the root of the time's
+// share of the bar, with so many bits behind the point. Over a bar the range is 1.6 deviations of the way it
+// goes (Feller 1951), so twice the root stands for three of them.
+inline constexpr int walk_bits = 16;
+std::int64_t walk(Instant within, Wide interval);
 
 }  // namespace quorate::exchange

@@ -40,6 +40,7 @@ class Offer(NamedTuple):
     """What one bar offers, in fine ticks; ``fine`` of them are a tick.
 
     ``half``: half the spread. ``slip``: slippage on one tick of price. ``late``: what the way there costs.
+    ``adrift``: how far the open's price may have got by then, either way; ``beyond``: a stop's trigger's.
     ``prompt``: an instant in ns; an order that arrives by then meets the open, one later the bar's midst.
     """
 
@@ -52,6 +53,8 @@ class Offer(NamedTuple):
     half: int
     slip: int
     late: int
+    adrift: int
+    beyond: int
     prompt: int
 
 
@@ -87,8 +90,19 @@ class Friction:
             half,
             self._slip,
             -(-late // (2 * interval)),
+            half + self._walk(bar, self._latency_ns),
+            half + self._walk(bar, PAUSE),
             bar.start + (self._latency_ns if self._latency_ns < interval else 0),
         )
+
+    def _walk(self, bar: Bar, within: int) -> int:
+        """Twice the root of the time's share of the bar, of its range; the root down, the product up."""
+        interval = max(1, bar.at - bar.start)
+        share = math.isqrt((4 * min(within, interval) << 32) // interval)
+        return -(-(bar.high - bar.low) * self._fine * share >> 16)
+
+
+PAUSE = 1000 * MILLISECOND  # from a stop's trigger to the price it meets
 
 
 def financing_e8(instrument: Instrument, ticks: int, lots: int, days: int) -> int:

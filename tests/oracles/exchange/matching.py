@@ -122,12 +122,12 @@ def meet(order: Working, offer: Offer, path: Path) -> Outcome | None:
     if order.type is OrderType.MARKET:
         if order.arrival > offer.prompt:
             return _midst(order, offer) if path == whole(offer) else None
-        return _pay(order, offer, start, abs(offer.bar.open) * offer.slip, offer.late)
+        return _pay(order, offer, start, abs(offer.bar.open) * offer.slip, offer.late, *[offer.adrift] * 2)
     trigger = sign * order.price * fine
     farthest = sign * (path.high if sign > 0 else path.low) + half
     if farthest < trigger:
         return None
-    return _pay(order, offer, max(trigger, start), abs(order.price) * offer.slip, 0)
+    return _pay(order, offer, max(trigger, start), abs(order.price) * offer.slip, 0, 0, offer.beyond)
 
 
 def _midst(order: Working, offer: Offer) -> Outcome:
@@ -157,22 +157,28 @@ def _meet_limit(order: Working, offer: Offer, path: Path, start: int) -> Outcome
     if order.arrival < offer.bar.start:  # it rested, and the market opened through it
         price = sign * -(-start // fine)
         return Outcome(price, price, ticks, maker=True)
-    taken = _pay(order, offer, start, abs(offer.bar.open) * offer.slip, offer.late)
+    taken = _pay(order, offer, start, abs(offer.bar.open) * offer.slip, offer.late, *[offer.adrift] * 2)
     price, best, worst = (sign * min(sign * each, sign * ticks) for each in taken[:3])
     return Outcome(price, best, worst, maker=False)
 
 
-def _pay(order: Working, offer: Offer, base: int, slip: int, late: int) -> Outcome:
-    """Take the price ``base`` with costs, never beyond the bar's extreme and half the spread.
+def _pay(
+    order: Working, offer: Offer, base: int, slip: int, late: int, better: int = 0, worse: int = 0
+) -> Outcome:
+    """Take the price ``base`` with costs, never beyond the bar's extremes and half the spread.
+
+    ``better``, ``worse``: what else its bounds leave open.
 
     A bar without a range (close-only data) shows no extremes, so there the costs stand in full.
     """
     sign, fine = order.sign, offer.fine
-    likely, worst = base + slip + late, base + WORST_SLIPPAGE * slip + late
+    likely, best = base + slip + late, base - better
+    worst = base + WORST_SLIPPAGE * slip + late + worse
     if offer.high > offer.low:
-        extreme = sign * (offer.high if sign > 0 else offer.low) + offer.half
-        likely, worst = min(likely, extreme), min(worst, extreme)
-    return Outcome(sign * -(-likely // fine), sign * -(-base // fine), sign * -(-worst // fine), maker=False)
+        low, high = sorted((sign * offer.low, sign * offer.high))
+        likely, worst = min(likely, high + offer.half), min(worst, high + offer.half)
+        best = min(max(best, low), likely)
+    return Outcome(sign * -(-likely // fine), sign * -(-best // fine), sign * -(-worst // fine), maker=False)
 
 
 def with_rival(outcome: Outcome, stop: Working, target: Working, offer: Offer, path: Path) -> Outcome:

@@ -16,6 +16,7 @@ from quorate.core.instrument import Instrument
 FOREVER = 2**63 - 1
 NO_CAP = FOREVER
 WORST_SLIPPAGE = 3
+PAUSE = 1_000_000_000  # ns from a stop's trigger to the price it meets
 BAR, ROLL, TRADE, QUOTE, MARK, INDEX = range(6)
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAIL, TRAIL_LIMIT, MIT, LIT, TO_LIMIT, ON_OPEN, ON_CLOSE = range(11)
 GTC, DAY, GTD, IOC, FOK = range(5)
@@ -269,14 +270,33 @@ def settle(mirrored: int, sign: int, fine: int) -> int:
     return sign * -(-mirrored // fine)
 
 
-def pay(order: Live, offer: Offer, base: int, slip: int, late: int = 0) -> Got:
-    """A price with costs, at most the bar's extreme where it has a range."""
+def reach(offer: Offer, within: int) -> int:
+    """How far the market may get within some ns, and half a spread: the price shown was a trade's."""
+    if offer.tick:
+        return 0
+    share = math.isqrt((4 * min(within, offer.interval) << 32) // offer.interval)
+    return offer.half - (-(offer.high - offer.low) * share >> 16)
+
+
+def at_open(offer: Offer) -> tuple[int, int]:
+    return (reach(offer, offer.delay),) * 2
+
+
+def beyond(offer: Offer) -> tuple[int, int]:
+    return 0, reach(offer, PAUSE)
+
+
+def pay(
+    order: Live, offer: Offer, base: int, slip: int, late: int = 0, doubt: tuple[int, int] = (0, 0)
+) -> Got:
+    """A price with costs, at most the bar's extreme where it has a range; ``doubt``: better, worse."""
     s, slip = order.sign, slip + offer.extra
-    likely, worst = base + slip + late, base + WORST_SLIPPAGE * slip + late
+    likely, best, worst = base + slip + late, base - doubt[0], base + WORST_SLIPPAGE * slip + late + doubt[1]
     if offer.high > offer.low:
-        extreme = s * (offer.high if s > 0 else offer.low) + offer.half
-        likely, worst = min(likely, extreme), min(worst, extreme)
-    return Got(*(settle(each, s, offer.fine) for each in (likely, base, worst)), False)
+        low, high = sorted((s * offer.low, s * offer.high))
+        likely, worst = min(likely, high + offer.half), min(worst, high + offer.half)
+        best = min(max(best, low), likely)
+    return Got(*(settle(each, s, offer.fine) for each in (likely, best, worst)), False)
 
 
 def open_slip(offer: Offer) -> int:
@@ -301,7 +321,9 @@ def line_slip(line: int, offer: Offer) -> int:
 
 
 def take_limit(order: Live, offer: Offer, start: int) -> Got:
-    return pay(order, offer, start, open_slip(offer), offer.late).capped(order.price, order.sign)
+    return pay(order, offer, start, open_slip(offer), offer.late, at_open(offer)).capped(
+        order.price, order.sign
+    )
 
 
 def meet_limit(order: Live, offer: Offer, path: Path) -> Got | None:
@@ -322,7 +344,7 @@ def meet_stop(order: Live, offer: Offer, path: Path) -> Got | None:
     if s * (path.high if s > 0 else path.low) + offer.half < trigger:
         return None
     start = s * path.start + offer.half
-    return pay(order, offer, max(trigger, start), abs(order.price) * offer.slip)
+    return pay(order, offer, max(trigger, start), abs(order.price) * offer.slip, 0, beyond(offer))
 
 
 def meet(order: Live, offer: Offer, path: Path) -> Got | None:
@@ -332,7 +354,8 @@ def meet(order: Live, offer: Offer, path: Path) -> Got | None:
     if order.type == STOP:
         return meet_stop(order, offer, path)
     if order.arrival <= offer.prompt:
-        return pay(order, offer, order.sign * path.start + offer.half, open_slip(offer), offer.late)
+        start = order.sign * path.start + offer.half
+        return pay(order, offer, start, open_slip(offer), offer.late, at_open(offer))
     return midst(order, offer) if path == offer.whole else None
 
 
@@ -385,7 +408,8 @@ def queue_up(order: Live, row: Row) -> None:
 
 
 def take(order: Live, offer: Offer, path: Path) -> Got:
-    return pay(order, offer, order.sign * path.start + offer.half, abs(order.price) * offer.slip)
+    start = order.sign * path.start + offer.half
+    return pay(order, offer, start, abs(order.price) * offer.slip, 0, beyond(offer))
 
 
 def widened(got: Got, order: Live, offer: Offer) -> Got:
@@ -418,15 +442,15 @@ def only_touches(order: Live, offer: Offer, path: Path) -> bool:
     return s * (path.low if s > 0 else path.high) + offer.half == s * order.price * offer.fine
 
 
-def aftermath(entry: Live, offer: Offer, got: Got, path: Path) -> Path:
-    """What an entry's legs live through in the bar of its fill."""
+def aftermath(entry: Live, offer: Offer, got: Got, path: Path, hopeful: bool) -> Path:
+    """What an entry's legs live through in its bar; ``hopeful``: a stop's adverse end came before."""
     if path.moment:
         return offer.whole
     start = got.price * offer.fine - entry.sign * offer.half
     start = min(max(start, offer.low), offer.high)
-    if entry.type == STOP:
+    if entry.type == STOP and not hopeful:
         return Path(start, offer.low, offer.high)
-    if entry.sign > 0:
+    if (entry.sign > 0) != (entry.type == STOP):
         return Path(start, offer.low, max(start, offer.close))
     return Path(start, min(start, offer.close), offer.high)
 

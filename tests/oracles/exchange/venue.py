@@ -518,7 +518,8 @@ class Venue:
             if part != OPENING or order.arrival > offer.prompt:
                 return None, path, part != OPENING
             base = order.sign * offer.open + offer.half
-            got = prices.pay(order, offer, base, prices.open_slip(offer), offer.late)
+            slip = prices.open_slip(offer)
+            got = prices.pay(order, offer, base, slip, offer.late, prices.at_open(offer))
         else:
             if row.at < order.session or part == OPENING:
                 return None, path, False
@@ -572,7 +573,7 @@ class Venue:
         closing = order.type == prices.ON_CLOSE
         filled_at = max(offer.row.start if path.moment else offer.middle, order.arrival)
         filled_at = offer.row.at if closing else filled_at
-        after = path if closing else prices.aftermath(order, offer, got, path)
+        after = path if closing else prices.aftermath(order, offer, got, path, self.world.path > 0)
         first = not order.filled
         self.trade(order, lots, most, got, fee, filled_at, uncapped=uncapped)
         if order.bracket:
