@@ -58,6 +58,9 @@ def measure(name: str) -> dict[str, Any]:
     return {
         "strategies": len(runs),
         "true": sum(each.true for each in runs),
+        "true_by_fills": sum(
+            sum(e.bars.worst) <= sum(e.ticks.pnl) <= sum(e.bars.best) for e in runs
+        ),  # without the runs of pessimism and optimism: the bounds that one run says
         "trades": trades,
         "trades_true": trades - sum(len(each.missed) for each in runs),
         "width_to_fees": round(median(w / max(1, e.bars.fees) for w, e in zip(widths, runs, strict=True)), 3),
@@ -89,10 +92,10 @@ def interval() -> int:
             keep("interval", {"sources": mark, "sets": done})
         got = done[name]
         sys.stdout.write(
-            f"{name}: {got['true']} of {got['strategies']} strategies, {got['trades_true']} of"
-            f" {got['trades']} trades, width {got['width_ticks_a_trade']} ticks a trade,"
-            f" {got['width_to_fees']} of fees, {got['width_to_spread']} of the spread of results;"
-            f" defects {got['defects']}\n"
+            f"{name}: {got['true']} of {got['strategies']} strategies ({got['true_by_fills']} by the fills"
+            f" alone), {got['trades_true']} of {got['trades']} trades, width {got['width_ticks_a_trade']}"
+            f" ticks a trade, {got['width_to_fees']} of fees, {got['width_to_spread']} of the spread of"
+            f" results; defects {got['defects']}\n"
         )
     PICTURE.write_text(picture(done))
     true, count = (sum(each[key] for each in done.values()) for key in ("true", "strategies"))
@@ -108,7 +111,7 @@ def picture(sets: dict[str, Any]) -> str:
         ' font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{(height + gap) * len(sets)}" fill="#ffffff"/>',
     ]
-    for row, (name, got) in enumerate(sets.items()):
+    for row, (name, got) in enumerate((name, sets[name]) for name in SOURCES):
         top = row * (height + gap) + gap
         points = sorted(got["points"], key=lambda each: each[1])
         least = min(min(low, came) for low, _, _, came in points)

@@ -23,7 +23,10 @@ BODIES = ("event", "array", "signal", "formula")
 
 
 def asked(name: str, **more: Any) -> Asked:
-    request = Request(data=[more.pop("data", TAPE)], sets=more.pop("sets", ()))
+    own = EXPECTED["examples"].get(name, {})  # an example of trades has data of its own
+    request = Request(data=[more.pop("data", own.get("data", TAPE))], sets=more.pop("sets", ()))
+    if "interval" in own:
+        more.setdefault("interval", own["interval"])
     return Asked(strategy=EXAMPLES / f"{name}.py", request=request, **more)
 
 
@@ -86,6 +89,8 @@ def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
         ("def positions(o): return o.close * 0\n", ("--config", "x.toml"), "belongs to a desk"),
         ("def positions(o): return o.close * 0\n", ("--size", "0"), "is no size"),
         ("def positions(o): return o.close > o.close[-1]\n", (), "bars are known"),
+        ("def positions(o): return o.close * 0\n", ("--interval", "7m"), "a day must be a multiple of it"),
+        ("def positions(o): return o.close * 0\n", ("--interval", "1d"), "less than two bars of 1d"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -100,6 +105,22 @@ def test_what_is_wrong_is_one_line(
     told = capsys.readouterr().err.strip()
     assert said in told
     assert told.count("\n") == 0
+
+
+def test_trades_drive_a_run_from_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from quorate.cli.main import invoke
+
+    lines = [f"2024-01-01T00:{n // 60:02}:{n % 60:02}Z,{100 + n % 7},1,{(-1) ** n}" for n in range(600)]
+    data = tmp_path / "BTCUSDT.csv"
+    data.write_text("\n".join(["ts,price,size,side", *lines]) + "\n", "utf-8")
+    words = ["backtest", "--strategy", str(EXAMPLES / "sma_cross_event.py"), "--data", str(data)]
+    assert invoke([*words, "--interval", "1m", "--json"]) == 0
+    result = one_object(capsys.readouterr().out)
+    assert (result["events"], result["ticks"], result["interval_ns"]) == (9, 600, 60 * 10**9)
+    assert invoke(words) == 2
+    assert "holds ticks, not bars" in capsys.readouterr().err
+    assert invoke(["backtest", "--data", str(data), "--interval", "1m"]) == 2
+    assert "give --strategy" in capsys.readouterr().err
 
 
 def test_a_strategy_that_fails_names_its_line(tmp_path: Path) -> None:

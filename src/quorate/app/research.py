@@ -17,6 +17,7 @@ from quorate.adapters.feeds.blocks import AT, CLOSE, HIGH, LOW, OPEN, SPREAD, ST
 from quorate.adapters.feeds.history import HistoryFeed
 from quorate.adapters.feeds.series import Series
 from quorate.adapters.feeds.suspect import looked_at
+from quorate.adapters.feeds.trades import Trades
 from quorate.analysis.analysis import Analysis, analyse
 from quorate.app.compose import SUSPECT_TRUST
 from quorate.app.home import new_run
@@ -24,11 +25,12 @@ from quorate.app.limits import compiled, told
 from quorate.app.load import Request, load_history
 from quorate.app.run import closes_of, default_cash, nothing_passed, parse_cash
 from quorate.app.strategy import Body, load_strategy, read_sets
+from quorate.app.ticks import load_ticks, with_trades
 from quorate.app.venue_rules import VenueAsked, read_venue
-from quorate.core.errors import InputError
+from quorate.core.errors import ConfigError, InputError
 from quorate.core.instant import spell_instant
 from quorate.core.instrument import Instrument
-from quorate.native.exchange import Market, Rows
+from quorate.native.exchange import Market, Row, Rows
 from quorate.native.limits import BREAKERS
 from quorate.native.runner import Reviewed, Traded
 from quorate.research.parameters import Value
@@ -44,12 +46,13 @@ HALTED = BREAKERS[-1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a person asked of a research run, as typed."""
+    """What a person asked of a research run, as typed. ``interval``: of bars to be made of trades."""
 
     strategy: Path
     request: Request
     size: str = SIZE
     venue: VenueAsked = field(default_factory=VenueAsked)
+    interval: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,14 @@ def prepare(asked: Asked) -> Prepared:
     values = body.bind(read_sets(asked.request.sets))
     size, seed = Size.read(asked.size), asked.request.seed or 1
     latency, rules = read_venue(asked.venue, seed)
-    series, notes = load_history(asked.request)
+    if asked.interval is not None and asked.request.rulebook is not None:
+        what = "a rulebook's limits know bars, and trades drive this run"
+        raise ConfigError(what, where="--rulebook", todo="leave it out, or give a file of bars")
+    trades: list[Trades] = []
+    if asked.interval is None:
+        series, notes = load_history(asked.request)
+    else:
+        series, trades, notes = load_ticks(asked.request, asked.interval)
     _check(series)
     series, suspect = looked_at(series)
     if asked.request.cash is None:
@@ -108,6 +118,8 @@ def prepare(asked: Asked) -> Prepared:
     else:
         cash = parse_cash(asked.request.cash, series[0].instrument.currency)
     instruments, rows = rows_of(series)
+    if trades:
+        rows = with_trades(rows, trades)
     setting = Setting(
         instruments, rows, series[0].interval, cash, latency, size, seed=seed, rules=rules
     )  # fmt: skip
@@ -191,7 +203,8 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "instruments": [each.id for each in setting.instruments],
         "interval_ns": setting.interval_ns,
         "cash": str(setting.cash),
-        "events": int((setting.rows[:, Market.KIND] == 0).sum()),
+        "events": int((setting.rows[:, Market.KIND] == Row.BAR).sum()),
+        "ticks": int((setting.rows[:, Market.KIND] > Row.ROLL).sum()),
         "orders": run.runner.orders,
         "fills": len(run.fills),
         "rejections": run.rejections,

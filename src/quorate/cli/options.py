@@ -69,4 +69,8 @@ Intrabar = Annotated[
     str | None,
     typer.Option("--intrabar", help="With --strategy: pessimistic, likely or optimistic fills within a bar."),
 ]
+Interval = Annotated[
+    str | None,
+    typer.Option("--interval", help="With --strategy: the data are trades; bars of this length, as 5m."),
+]
 Trades = Annotated[bool, typer.Option("--trades", help="With --strategy: list every trade.")]

@@ -19,6 +19,7 @@ def research(
     request: Request,
     market: tuple[str | None, str | None, str | None],
     *,
+    interval: str | None,
     trades: bool,
     as_json: bool,
 ) -> int:
@@ -37,7 +38,9 @@ def research(
             what = "belongs to a desk, and a research run has none"
             raise ConfigError(what, where=option, todo="add --desk, or leave it out")
     venue = VenueAsked(request.latency or LATENCY, *market)
-    asked = Asked(strategy=strategy, request=request, size=request.size or SIZE, venue=venue)
+    asked = Asked(
+        strategy=strategy, request=request, size=request.size or SIZE, venue=venue, interval=interval
+    )
     done = perform_research(asked, trades=trades)
     if as_json:
         emit(done.result)
@@ -70,6 +73,7 @@ def summarise(result: dict[str, Any], analysis: Analysis) -> None:
             f"under rulebook {result['rulebook']}: {result['vetoes']:,} orders refused, "
             f"{result['limits']['cut']:,} cut, {result['halts']} halts"
         )
+    trades = f"{result['ticks']:,} ticks, " if result["ticks"] else ""
     currency = result["cash"].split()[-1]
     say(
         f"profit {words.number(metrics.pnl.likely)} {currency}, by the fills' own bounds "
@@ -77,7 +81,7 @@ def summarise(result: dict[str, Any], analysis: Analysis) -> None:
         f"fees {words.number(metrics.fees)}; {metrics.trades:,} trades, {words.share(metrics.win_rate)} won"
     )
     say(
-        f"{result['events']:,} bars, {result['orders']:,} orders, {result['fills']:,} fills, "
+        f"{result['events']:,} bars, {trades}{result['orders']:,} orders, {result['fills']:,} fills, "
         f"size {config['size']}, latency {config['latency']}, trust {result['trust_level']}"
     )
     if result.get("trades"):

@@ -76,6 +76,7 @@ def backtest(
     rulebook: options.Rulebook = None,
     assume_utc: options.AssumeUtc = False,
     strategy: options.StrategyFile = None,
+    interval: options.Interval = None,
     desk: options.OnDesk = False,
     size: options.SizeIfAny = None,
     latency: options.LatencyIfAny = None,
@@ -99,9 +100,10 @@ def backtest(
         from quorate.cli.research import research
 
         refuse({"--journal": journal}, "belongs to a desk", "add --desk, or leave it out")
-        return research(strategy, request, market, trades=trades, as_json=json)
+        return research(strategy, request, market, interval=interval, trades=trades, as_json=json)
     only = dict(zip(("--participation", "--impact", "--intrabar"), market, strict=True))
-    refuse({**only, "--trades": trades or None}, "is of research runs", "give --strategy, and no --desk")
+    only |= {"--trades": trades or None, "--interval": interval}
+    refuse(only, "is of research runs", "give --strategy, and no --desk")
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 
 

@@ -39,6 +39,7 @@ def sweep(
     plugin: options.Plugins = [],  # noqa: B006
     assume_utc: options.AssumeUtc = False,
     size: options.Size = "95%",
+    interval: options.Interval = None,
     latency: options.Latency = "250ms",
     participation: options.Participation = None,
     impact: options.Impact = None,
@@ -58,7 +59,7 @@ def sweep(
         plugins=plugin, assume_utc=assume_utc,
     )  # fmt: skip
     venue = VenueAsked(latency, participation, impact, intrabar)
-    asked = Asked(strategy=strategy, request=request, size=size, venue=venue)
+    asked = Asked(strategy=strategy, request=request, size=size, venue=venue, interval=interval)
     with _bar(not json) as progress:
         swept = perform_sweep(asked, grid, sort=sort, progress=progress)
     if json:

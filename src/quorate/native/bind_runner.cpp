@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "runner.hpp"
@@ -36,6 +37,21 @@ struct Now {
   nb::object instrument;  // its id
   std::int64_t interval_ns = 0, number = 0;
   Candle candle = {};
+};
+
+// A trade or a quote as the strategy's code reads it, a copy too.
+struct Tick {
+  nb::object instrument;
+  double price_of_tick = 0, lot = 0;
+  MarketEvent event = {};
+
+  bool is_quote() const { return event.kind == MarketEvent::quote; }
+  double price(bool quote, Ticks ticks) const {
+    return quote == is_quote() ? static_cast<double>(ticks) * price_of_tick : std::nan("");
+  }
+  double units(bool quote, Lots lots) const {
+    return quote == is_quote() && lots >= 0 ? static_cast<double>(lots) * lot : std::nan("");
+  }
 };
 
 // Arrays made from a copy of numbers, owned by Python.
@@ -107,9 +123,13 @@ double lag(const Line& line, std::int64_t bars) {
 // Hands what happens to Python: only to those methods that are there.
 class Hands final : public Listener {
  public:
-  Hands(const std::vector<Terms>& terms, nb::object on_bar, nb::object on_report, nb::object on_timer)
-      : on_bar_(std::move(on_bar)), on_report_(std::move(on_report)), on_timer_(std::move(on_timer)) {
-    for (const Terms& each : terms) names_.push_back(nb::str(each.name.c_str()));
+  Hands(const Runner& runner, nb::object on_bar, nb::object on_report, nb::object on_timer, nb::object on_tick)
+      : runner_(runner),
+        on_bar_(std::move(on_bar)),
+        on_report_(std::move(on_report)),
+        on_timer_(std::move(on_timer)),
+        on_tick_(std::move(on_tick)) {
+    for (const Terms& each : runner.exchange().terms()) names_.push_back(nb::str(each.name.c_str()));
     if (nb::hasattr(on_bar_, "__func__")) {  // a bound method's two halves, so that each bar need not part them
       self_ = on_bar_.attr("__self__");
       on_bar_ = on_bar_.attr("__func__");
@@ -141,8 +161,16 @@ class Hands final : public Listener {
 
   void on_timer(std::int64_t timer) override { on_timer_(timer); }
 
+  void on_tick(const MarketEvent& event) override {
+    if ((++ticks_ & 0xffff) == 0 && PyErr_CheckSignals() != 0) throw nb::python_error();
+    const auto i = static_cast<std::size_t>(event.instrument);
+    on_tick_(Tick{names_[i], runner_.price_of(event.instrument), runner_.lot_of(event.instrument), event});
+  }
+
  private:
-  nb::object self_, on_bar_, on_report_, on_timer_;
+  const Runner& runner_;
+  std::size_t ticks_ = 0;
+  nb::object self_, on_bar_, on_report_, on_timer_, on_tick_;
   std::vector<nb::object> names_, bars_;
 };
 
@@ -234,9 +262,10 @@ bool want(Desk& desk, std::int64_t instrument, double stance, std::optional<Tick
   return desk.runner.target(instrument, static_cast<std::int64_t>(std::llround(stance * 1e6)), limit, bracket);
 }
 
-void run(Desk& desk, nb::object on_bar, nb::object on_report, nb::object on_timer) {
+void run(Desk& desk, nb::object on_bar, nb::object on_report, nb::object on_timer, nb::object on_tick) {
   desk.start();
-  Hands hands(desk.runner.exchange().terms(), std::move(on_bar), std::move(on_report), std::move(on_timer));
+  if (!on_tick.is_none()) desk.runner.listen_ticks();
+  Hands hands(desk.runner, std::move(on_bar), std::move(on_report), std::move(on_timer), std::move(on_tick));
   desk.runner.run(hands);
 }
 
@@ -287,6 +316,18 @@ void bind_line(nb::module_& m) {
       .def("__gt__", [](const Line& a, double b) { return a.now() > b; })
       .def("__lt__", [](const Line& a, const Line& b) { return a.now() < b.now(); })
       .def("__lt__", [](const Line& a, double b) { return a.now() < b; });
+  nb::class_<Tick>(m, "Tick", "A trade or a quote: prices in currency, sizes in base units, NaN where it has none.")
+      .def_prop_ro("is_quote", &Tick::is_quote)
+      .def_prop_ro("price", [](const Tick& t) { return t.price(false, t.event.open); }, "Of a trade.")
+      .def_prop_ro("size", [](const Tick& t) { return t.units(false, t.event.volume); }, "Of a trade.")
+      .def_prop_ro("side", [](const Tick& t) { return t.is_quote() ? 0 : t.event.close; },
+                   "Who took, of a trade: 1 a buyer, -1 a seller, 0 unknown.")
+      .def_prop_ro("bid", [](const Tick& t) { return t.price(true, t.event.open); })
+      .def_prop_ro("ask", [](const Tick& t) { return t.price(true, t.event.close); })
+      .def_prop_ro("bid_size", [](const Tick& t) { return t.units(true, t.event.low); })
+      .def_prop_ro("ask_size", [](const Tick& t) { return t.units(true, t.event.high); })
+      .def_prop_ro("at", [](const Tick& t) { return t.event.at; }, "When it happened, in ns.")
+      .def_prop_ro("instrument", [](const Tick& t) { return t.instrument; }, "The id of what it is of.");
   nb::class_<Now>(m, "ClosedBar", "A closed bar: prices in currency, volume in base units, instants in ns.")
       .def_prop_ro("open", [](const Now& now) { return now.candle.ohlcv.open; })
       .def_prop_ro("high", [](const Now& now) { return now.candle.ohlcv.high; })
@@ -349,7 +390,7 @@ void bind_runner(nb::module_& m) {
            "kind"_a)
       .def("timer", [](Desk& d, Instant at, std::int64_t every) { return d.runner.timer(at, every); }, "at"_a,
            "every_ns"_a)
-      .def("run", &run, "on_bar"_a, "on_report"_a.none(), "on_timer"_a.none())
+      .def("run", &run, "on_bar"_a, "on_report"_a.none(), "on_timer"_a.none(), "on_tick"_a = nb::none())
       .def("follow", &follow, "stances"_a.noconvert(), "limits"_a.noconvert(), "stops"_a.noconvert(),
            "targets"_a.noconvert())
       .def("target", &want, "instrument"_a, "stance"_a, "limit"_a = nb::none(), "stop"_a = nb::none(),

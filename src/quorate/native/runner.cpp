@@ -26,6 +26,10 @@ double carried(const MarketEvent& roll) {
   return static_cast<double>(roll.open) / static_cast<double>(roll.close);
 }
 
+bool is_tick(const MarketEvent& row) {
+  return row.kind == MarketEvent::trade || row.kind == MarketEvent::quote;
+}
+
 }  // namespace
 
 Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<const MarketEvent> rows,
@@ -47,7 +51,9 @@ Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<co
   open_.resize(count);
   for (const MarketEvent& row : rows_) {
     if (row.kind == MarketEvent::bar) ++markets_[place(row.instrument)].bars;
+    if (is_tick(row)) driven_ = markets_[place(row.instrument)].driven = true;
   }
+  if (driven_) check_driven();
   for (std::size_t i = 0; i < count; ++i) {
     markets_[i].base = &make_stream(static_cast<std::int64_t>(i), interval_ns, markets_[i].bars);
   }
@@ -129,19 +135,22 @@ void Runner::run(Listener& listener) {
     for (next = first + 1; next < rows_.size() && rows_[next].at == at;) ++next;
     if (timer_due_ < at) ring(at - 1, listener);
     fresh_.clear();
-    const bool quiet = next - first == 1 && exchange_.pass(rows_[first]);
-    if (!quiet) exchange_.advance(rows_.subspan(first, next - first), fresh_);
+    const std::size_t met = driven_ ? inform(first, next) : first;
+    const bool quiet = next - met == 1 && exchange_.pass(rows_[met]);
+    if (!quiet) exchange_.advance(rows_.subspan(met, next - met), fresh_);
     now_ = at;
     for (const Report& report : fresh_) note(report);
     if (limits_) watch(rows_.subspan(first, next - first));
     if (heard_ != 0 && !fresh_.empty()) hear(listener);
-    for (std::size_t row = first; row < next; ++row) show(rows_[row]);
+    for (std::size_t row = met; row < next; ++row) show(rows_[row]);
     shown_ = next;
     tell(listener);
+    if (ticks_heard_) tell_ticks(rows_.subspan(met, next - met), listener);
     if (waiting_) decide_waiting();
     if (timer_due_ <= at) ring(at, listener);
     if (limits_) obey();
-    sample();
+    // A curve of bars' closes and of the end, as without ticks.
+    if (!driven_ || next == rows_.size() || !is_tick(rows_[first])) sample();
   }
   check_books();
 }
@@ -149,6 +158,34 @@ void Runner::run(Listener& listener) {
 void Runner::hear(Listener& listener) {
   for (const Report& report : fresh_) {
     if ((heard_ >> static_cast<unsigned>(report.kind)) & 1U) listener.on_report(report);
+  }
+}
+
+// A bar holds what its ticks did, which the exchange has met already: it closes, and orders never meet it.
+std::size_t Runner::inform(std::size_t first, std::size_t next) {
+  while (first < next && rows_[first].kind == MarketEvent::bar && markets_[place(rows_[first].instrument)].driven) {
+    show(rows_[first++]);
+  }
+  shown_ = first;
+  return first;
+}
+
+void Runner::check_driven() const {
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    const MarketEvent& event = rows_[row];
+    if (event.kind > MarketEvent::roll || !markets_[place(event.instrument)].driven) continue;
+    const std::string which = "row " + std::to_string(row) + ": ";
+    if (event.kind == MarketEvent::roll) throw std::invalid_argument(which + "what ticks drive does not roll");
+    if (row == 0 || rows_[row - 1].at != event.at) continue;
+    const MarketEvent& before = rows_[row - 1];
+    if (before.kind == MarketEvent::bar && markets_[place(before.instrument)].driven) continue;
+    throw std::invalid_argument(which + "a bar of what ticks drive stands before all else of its instant");
+  }
+}
+
+void Runner::tell_ticks(std::span<const MarketEvent> rows, Listener& listener) {
+  for (const MarketEvent& row : rows) {
+    if (is_tick(row)) listener.on_tick(row);
   }
 }
 

@@ -63,13 +63,16 @@ class Listener {
   virtual void on_bar(std::size_t subscription, const Stream& stream, std::size_t number) = 0;
   virtual void on_report(const Report& report) = 0;
   virtual void on_timer(std::int64_t timer) = 0;
+  virtual void on_tick(const MarketEvent&) {}  // a trade or quote, if `listen_ticks` asked for them
 };
 
 // One run over rows that outlive it. Single-threaded. An instant goes: timers that rang before it; the
-// exchange; reports; all streams; bars, in the order of subscription; timers of this very instant.
+// exchange; reports; all streams; bars, in the order of subscription; ticks; timers of this very instant.
+// Trades and quotes drive an instrument: its bars, which then stand first in their instant, only inform.
 class Runner {
  public:
-  // Throws std::invalid_argument when rows run backwards or the terms make no sense.
+  // Throws std::invalid_argument when rows run backwards or the terms make no sense, and where an instrument
+  // that ticks drive rolls or has a bar behind something else of its instant.
   Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<const MarketEvent> rows,
          std::int64_t interval_ns, std::int64_t cash_e8, const Rules& rules, Size size);
 
@@ -80,6 +83,7 @@ class Runner {
              std::string_view column);
   std::size_t subscribe(std::int64_t instrument, std::int64_t every_ns);
   void listen(Report::Kind kind) { heard_ |= 1U << static_cast<unsigned>(kind); }
+  void listen_ticks() { ticks_heard_ = true; }
   std::int64_t timer(Instant at, std::int64_t every_ns);
 
   // From now on these limits review every order, and stand the run down when the breaker falls.
@@ -116,6 +120,7 @@ class Runner {
   const Trade& open_trade(std::int64_t instrument) const { return open_[place(instrument)]; }
   std::int64_t unrealised_e8(std::int64_t instrument) const;
   double price_of(std::int64_t instrument) const { return scales_[place(instrument)].tick * adjust(instrument); }
+  double lot_of(std::int64_t instrument) const { return scales_[place(instrument)].lot; }
   std::int64_t stance_e6(std::int64_t instrument) const { return desires_[place(instrument)].wanted_e6; }
 
   // ---- what came of it ----
@@ -142,6 +147,7 @@ class Runner {
     std::deque<Longer> longer;
     double adjust = 1.0;  // what a price of now is worth in the first contract
     std::size_t bars = 0;
+    bool driven = false;  // by trades and quotes
   };
   struct Timer {
     Instant at;
@@ -176,6 +182,9 @@ class Runner {
   void watch(std::span<const MarketEvent> rows);
   void obey();
   bool reviewed(Order& order);
+  void check_driven() const;
+  std::size_t inform(std::size_t first, std::size_t next);
+  void tell_ticks(std::span<const MarketEvent> rows, Listener& listener);
   void note(const Report& report);
   void note_fill(const Report& fill);
   void note_roll(const Report& roll);
@@ -201,6 +210,8 @@ class Runner {
   std::vector<Timer> timers_;
   Instant timer_due_ = forever;
   unsigned heard_ = 0;
+  bool driven_ = false;  // any instrument, by ticks
+  bool ticks_heard_ = false;
   Instant now_ = 0;
   bool waiting_ = false;
 

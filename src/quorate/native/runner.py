@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from quorate.native import _native
-from quorate.native._native import ClosedBar, Line, LookAhead, Runner
+from quorate.native._native import ClosedBar, Line, LookAhead, Runner, Tick
 from quorate.native.exchange import DEFAULT, Rows, Rules, _check_whole, _rules, _terms
 from quorate.native.exchange import Traded as Instrument
 
-__all__ = ["STATUSES", "ClosedBar", "Column", "Line", "LookAhead", "Reviewed", "Runner", "Traded", "make"]
+__all__ = [
+    "STATUSES", "ClosedBar", "Column", "Line", "LookAhead", "Reviewed", "Runner", "Tick", "Traded", "make",
+]  # fmt: skip
 
 STATUSES = ("never", "submitted", "accepted", "filled", "cancelled", "rejected", "expired")
 

@@ -10,7 +10,7 @@ from quorate.core.errors import InputError
 from quorate.core.instant import parse_span
 from quorate.core.instrument import Instrument
 from quorate.native import _native
-from quorate.native.exchange import REASONS, ROLES, SIDES, TYPES, Kind
+from quorate.native.exchange import REASONS, ROLES, SIDES, TYPES, Kind, Row
 from quorate.research.book import Floats, Holding, Notice, Ticket
 from quorate.research.orders import Groups, Wish, Words
 from quorate.research.parameters import nearest
@@ -294,4 +294,7 @@ def drive(strategy: Strategy, desk: Desk) -> None:
     def on_report(*row: int) -> None:
         heard[row[0]](desk.notice(row))
 
-    runner.run(strategy.on_bar, on_report, strategy.on_timer)
+    hears_ticks = kind.on_tick is not Base.on_tick
+    if hears_ticks and not any(runner.shows(each) for each in (Row.TRADE, Row.QUOTE)):
+        desk.notes.append("on_tick was never called: the data hold bars, and no trades or quotes")
+    runner.run(strategy.on_bar, on_report, strategy.on_timer, strategy.on_tick if hears_ticks else None)

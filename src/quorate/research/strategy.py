@@ -9,7 +9,7 @@ from quorate.core.errors import InputError
 from quorate.research.parameters import Value, bind, kind_of
 
 if TYPE_CHECKING:
-    from quorate.native.runner import ClosedBar, Line
+    from quorate.native.runner import ClosedBar, Line, Tick
     from quorate.research.book import Floats, Holding, Notice, Ticket
     from quorate.research.desk import Desk
     from quorate.research.orders import Words
@@ -36,6 +36,9 @@ class Strategy:
 
     def on_bar(self, bar: ClosedBar) -> None:
         """A bar closed: its ``open`` to ``volume``, ``at``, ``instrument``, ``number``."""
+
+    def on_tick(self, tick: Tick) -> None:
+        """A trade or a quote, where the data hold them: ``price``, ``size``, ``side``; ``bid``, ``ask``."""
 
     def on_fill(self, fill: Notice) -> None:
         """An order of this strategy filled, whole or in part."""

@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,11 +20,13 @@ import numpy.typing as npt
 
 from quorate.adapters.feeds import stamps
 from quorate.adapters.feeds.layout import Layout, recognise
-from quorate.adapters.feeds.stamps import Stamps
+from quorate.adapters.feeds.stamps import Ints, Stamps
 from quorate.adapters.feeds.tables import BarTable, Columns, Labels, common_interval, split_tables
 from quorate.core.errors import DataError, InputError
 
 CHUNK_ROWS = 16_384
+Recogniser = Callable[[Sequence[str], str], Layout]
+
 _SUFFIXES = (".parquet", ".feather", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _BLANKS = frozenset({"", "nan", "null", "none", "na", "n/a"})
 
@@ -54,6 +56,16 @@ def read(path: str | Path, *, assume_utc: bool = False) -> BarFile:
     """
     path = Path(path)
     where = str(path)
+    columns, sha256, notes = read_columns(path, recognise, assume_utc=assume_utc)
+    tables = split_tables(columns, where, notes)
+    return BarFile(path, sha256, len(columns.time.ns), common_interval(tables, where), tables, tuple(notes))
+
+
+def read_columns(
+    path: Path, recogniser: Recogniser, *, assume_utc: bool = False
+) -> tuple[Columns, str, list[str]]:
+    """(columns as read, SHA-256, notes) of a file whose header says what it holds. Raises as `read`."""
+    where = str(path)
     suffix = next(
         (known for known in sorted(_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(known)), ""
     )
@@ -71,7 +83,8 @@ def read(path: str | Path, *, assume_utc: bool = False) -> BarFile:
                 raise DataError("the file is empty", where=where, todo="give a file with bars")
             file.seek(0)
             arrow = suffix in (".parquet", ".feather")
-            columns = _read_arrow(file, suffix, where) if arrow else _read_text(file, suffix, where)
+            reader = _read_arrow if arrow else _read_text
+            columns = reader(file, suffix, where, recogniser)
     except OSError as error:
         raise DataError(
             f"cannot be read: {error.strerror or error}", where=where, todo="check the path and the file"
@@ -81,36 +94,35 @@ def read(path: str | Path, *, assume_utc: bool = False) -> BarFile:
     if stamps.require_zone(columns.time, where, assume_utc=assume_utc or named_utc):
         why = "as its column's name says" if named_utc else "as asked"
         notes.append(f"times without a zone taken as UTC, {why}")
-    tables = split_tables(columns, where, notes)
-    return BarFile(path, sha256, len(columns.time.ns), common_interval(tables, where), tables, tuple(notes))
+    return columns, sha256, notes
 
 
 # ---- text --------------------------------------------------------------------------------------------
 
 
-def _read_text(file: BinaryIO, suffix: str, where: str) -> Columns:
+def _read_text(file: BinaryIO, suffix: str, where: str, recogniser: Recogniser) -> Columns:
     """Columns of a delimited text file, converted chunk by chunk so that no column ever is a Python list."""
     try:
         binary: Any = gzip.GzipFile(fileobj=file) if suffix.endswith(".gz") else file
         with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
-            return _parse_rows(text, suffix.startswith(".tsv"), where)
+            return _parse_rows(text, suffix.startswith(".tsv"), where, recogniser)
     except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             f"not a {suffix} file: {error}", where=where, todo="its ending must say what it is"
         ) from error
 
 
-def _parse_rows(text: io.TextIOBase, tabs: bool, where: str) -> Columns:
+def _parse_rows(text: io.TextIOBase, tabs: bool, where: str, recogniser: Recogniser) -> Columns:
     first = text.readline()
     delimiter = "\t" if tabs else (";" if ";" in first and "," not in first else ",")
     header = next(csv.reader([first], delimiter=delimiter), [])
     if "\0" in first:
         raise DataError("not a text file", where=where, todo="its ending must say what it is")
-    layout = recognise(header, where)
+    layout = recogniser(header, where)
     rows = filter(None, csv.reader(text, delimiter=delimiter))
     times: list[Stamps] = []
     numbers: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in layout.numbers}
-    labels = Labels()
+    labels, sides = Labels(), Labels()
     done = 0
     for chunk in _chunks(rows):
         columns = dict(zip(header, _transpose(chunk, len(header), done, where), strict=True))
@@ -119,11 +131,15 @@ def _parse_rows(text: io.TextIOBase, tabs: bool, where: str) -> Columns:
             parts.append(_numbers(columns[name], name, done, where))
         if layout.label is not None:
             labels.extend(columns[layout.label])
+        if layout.side is not None:
+            sides.extend(columns[layout.side])
         done += len(chunk)
     if not done:
         raise DataError("the file has a header and no rows", where=where, todo="give a file with bars")
     joined = {name: np.concatenate(parts) for name, parts in numbers.items()}
-    return Columns(layout, stamps.join(times), joined, labels.column() if layout.label is not None else None)
+    named = labels.column() if layout.label is not None else None
+    taken = sides.column() if layout.side is not None else None
+    return Columns(layout, stamps.join(times), joined, named, taken)
 
 
 def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
@@ -157,7 +173,7 @@ def _numbers(cells: Sequence[str], name: str, done: int, where: str) -> npt.NDAr
 # ---- arrow -------------------------------------------------------------------------------------------
 
 
-def _read_arrow(file: BinaryIO, suffix: str, where: str) -> Columns:
+def _read_arrow(file: BinaryIO, suffix: str, where: str, recogniser: Recogniser) -> Columns:
     """Columns of a Parquet or Feather file, as arrays from the first byte on."""
     try:
         import pyarrow as pa
@@ -171,11 +187,11 @@ def _read_arrow(file: BinaryIO, suffix: str, where: str) -> Columns:
     try:
         if suffix == ".parquet":
             source = pyarrow.parquet.ParquetFile(file)
-            layout = recognise(source.schema_arrow.names, where)
+            layout = recogniser(source.schema_arrow.names, where)
             table = source.read(columns=_wanted(layout))
         else:
             table = pyarrow.feather.read_table(file)
-            layout = recognise(table.schema.names, where)
+            layout = recogniser(table.schema.names, where)
     except pa.ArrowException as error:
         raise DataError(
             f"not a {suffix} file: {error}", where=where, todo="its ending must say what it is"
@@ -193,16 +209,18 @@ def _arrow_columns(table: Any, layout: Layout, where: str) -> Columns:
     import pyarrow as pa
 
     numbers = {name: _arrow_numbers(table.column(name), name, where) for name in layout.numbers}
-    labels = None
-    if layout.label is not None:
+    words: list[tuple[Ints, tuple[str, ...]] | None] = []
+    for name in (layout.label, layout.side):
         holder = Labels()
-        holder.extend(table.column(layout.label).cast(pa.string()).to_pylist())
-        labels = holder.column()
-    return Columns(layout, _arrow_stamps(table.column(layout.time), where), numbers, labels)
+        if name is not None:
+            holder.extend(table.column(name).cast(pa.string()).to_pylist())
+        words.append(holder.column() if name is not None else None)
+    return Columns(layout, _arrow_stamps(table.column(layout.time), where), numbers, *words)
 
 
 def _wanted(layout: Layout) -> list[str]:
-    return [layout.time, *layout.numbers, *([layout.label] if layout.label is not None else [])]
+    words = [name for name in (layout.label, layout.side) if name is not None]
+    return [layout.time, *layout.numbers, *words]
 
 
 def _arrow_numbers(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:

@@ -22,6 +22,8 @@ _TIMES = (
     "",
 )
 _LABELS = ("contract", "asset", "symbol", "ticker", "instrument")
+_SIZES = ("size", "volume", "qty", "quantity", "amount")
+_SIDES = ("side", "aggressor", "is_buyer_maker", "isbuyermaker")
 _IGNORED = frozenset({"", "index", "unnamed: 0", "__index_level_0__"})
 _TICKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^/=-]{0,19}")
 _NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d+)?")
@@ -46,6 +48,7 @@ class Layout:
     volume: str | None = None
     factor: str | None = None
     label: str | None = None
+    side: str | None = None  # of trades: who took
 
     @property
     def quoted(self) -> bool:
@@ -61,26 +64,14 @@ class Layout:
 
 def recognise(header: Sequence[str], where: str) -> Layout:
     """The layout of a header, case ignored. Raises DataError naming what is missing and what was found."""
-    if not header:
-        raise DataError(
-            "the file has no columns", where=where, todo="expected ts, open, high, low, close[, volume]"
-        )
-    if any(_NUMBER.fullmatch(name.strip()) for name in header):
-        raise DataError(
-            "the first line holds values, not the names of columns", where=where, todo="add a header"
-        )
-    names: dict[str, str] = {}
-    for name in header:
-        lower = name.strip().lower()
-        if lower in names and lower not in _IGNORED:
-            raise DataError(f"two columns are called '{lower}'", where=where, todo="rename one")
-        names.setdefault(lower, name)
-    found = ", ".join(name or "(unnamed)" for name in header[:12]) + (", ..." if len(header) > 12 else "")
+    names, found = _names(header, where, "ts, open, high, low, close[, volume]")
     any_bars = any(name in names for name in (*PRICES, *QUOTES))
     if not any_bars:
         for words, why in _NO_BARS:
             if words & names.keys():
-                raise DataError(f"the file {why} (columns {found})", where=where, todo="give a file of bars")
+                ticks = "; of trades --strategy makes them, with --interval 5m" if "ticks" in why else ""
+                todo = f"give a file of bars{ticks}"
+                raise DataError(f"the file {why} (columns {found})", where=where, todo=todo)
     time = next((names[name] for name in _TIMES if name in names), None)
     if time is None:
         raise DataError(
@@ -101,6 +92,41 @@ def recognise(header: Sequence[str], where: str) -> Layout:
         factor=names.get("adj_factor"),
         label=next((names[name] for name in _LABELS if name in names), None),
     )
+
+
+def recognise_trades(header: Sequence[str], where: str) -> Layout:
+    """The layout of a file of trades: a time, a price; a size and the side that took, if they are there."""
+    names, found = _names(header, where, "ts, price[, size][, side]")
+    time = next((names[name] for name in _TIMES if name in names), None)
+    if time is None or "price" not in names:
+        todo = "leave --interval out" if any(name in names for name in (*PRICES, *QUOTES)) else ""
+        what = f"no trades: expected ts, price[, size][, side], found {found}"
+        raise DataError(what, where=where, todo=todo or "name the columns so")
+    return Layout(
+        time,
+        {"price": names["price"]},
+        volume=next((names[name] for name in _SIZES if name in names), None),
+        label=next((names[name] for name in _LABELS if name in names), None),
+        side=next((names[name] for name in _SIDES if name in names), None),
+    )
+
+
+def _names(header: Sequence[str], where: str, expected: str) -> tuple[dict[str, str], str]:
+    """(the file's own names by lower case, the first of them in words)."""
+    if not header:
+        raise DataError("the file has no columns", where=where, todo=f"expected {expected}")
+    if any(_NUMBER.fullmatch(name.strip()) for name in header):
+        raise DataError(
+            "the first line holds values, not the names of columns", where=where, todo="add a header"
+        )
+    names: dict[str, str] = {}
+    for name in header:
+        lower = name.strip().lower()
+        if lower in names and lower not in _IGNORED:
+            raise DataError(f"two columns are called '{lower}'", where=where, todo="rename one")
+        names.setdefault(lower, name)
+    found = ", ".join(name or "(unnamed)" for name in header[:12]) + (", ..." if len(header) > 12 else "")
+    return names, found
 
 
 def _panel(names: dict[str, str], time: str, found: str, where: str) -> tuple[str, ...]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from quorate.adapters.feeds.derive import Given, derive
 from quorate.adapters.feeds.files import BarFile, read
 from quorate.adapters.feeds.names import Guess, guess_file, guess_label
 from quorate.adapters.feeds.series import Series, SourceInfo, to_series
+from quorate.adapters.feeds.stamps import Ints
 from quorate.adapters.feeds.tables import BarTable
+from quorate.adapters.feeds.trades import Trades, read_trades
 from quorate.core.errors import ConfigError
 
 
@@ -24,6 +28,31 @@ def load(
     """
     files = [read(path, assume_utc=assume_utc) for path in paths]
     found = [(file, table, _guess(file, table)) for file in files for table in file.tables]
+    series = [_series(*each) for each in _chosen(found, given)]
+    return tuple(sorted(series, key=lambda each: each.instrument.id))
+
+
+def load_trades(
+    paths: Sequence[str | Path], given: Sequence[Given] = (), *, assume_utc: bool = False
+) -> tuple[Trades, ...]:
+    """The same of files of trades."""
+    files = [read_trades(path, assume_utc=assume_utc) for path in paths]
+    found = [(file, table, _guess(file, table)) for file in files for table in file.tables]
+    trades = []
+    for file, table, guess, mine in _chosen(found, given):
+        series = _series(file, table, guess, mine)
+        trades.append(Trades(series, _side(table)))
+    return tuple(sorted(trades, key=lambda each: each.series.instrument.id))
+
+
+def _side(table: BarTable) -> Ints:
+    return np.zeros(len(table.start), np.int64) if table.side is None else table.side
+
+
+def _chosen(
+    found: Sequence[tuple[BarFile, BarTable, Guess]], given: Sequence[Given]
+) -> list[tuple[BarFile, BarTable, Guess, Given | None]]:
+    """The tables that are asked for, each with what was said of its instrument."""
     by_id = {each.id: each for each in given}
     if len(by_id) < len(given):
         raise ConfigError("an instrument is given twice", todo="name each once")
@@ -36,12 +65,12 @@ def load(
             todo = f"choose one of them, or say what it is: {name},kind=equity"
             raise ConfigError(f"unknown instrument '{name}': the data hold {listed}", todo=todo)
     named_files = {file.path for file, _, guess in found if guess.id in by_id}
-    series: list[Series] = []
+    chosen = []
     for file, table, guess in found:
         mine = by_id[renamed] if renamed is not None else by_id.get(guess.id)
         if mine is not None or file.path not in named_files:
-            series.append(_series(file, table, guess, mine))
-    return tuple(sorted(series, key=lambda each: each.instrument.id))
+            chosen.append((file, table, guess, mine))
+    return chosen
 
 
 def _guess(file: BarFile, table: BarTable) -> Guess:

@@ -41,6 +41,7 @@ class BarTable:
     factor: Floats | None = None
     exact: bool = True
     closes_only: bool = False
+    side: Ints | None = None  # of trades: who took
 
 
 class Labels:
@@ -69,9 +70,10 @@ class Columns:
     time: Stamps
     numbers: dict[str, Floats]
     labels: tuple[Ints, tuple[str, ...]] | None = None
+    sides: tuple[Ints, tuple[str, ...]] | None = None
 
 
-class _Checker:
+class Checker:
     """Refuses the first row, in file order, for which a condition holds."""
 
     def __init__(self, where: str, time: Ints) -> None:
@@ -112,7 +114,7 @@ def split_tables(columns: Columns, where: str, notes: list[str]) -> tuple[BarTab
 
     Raises DataError at the first row that is not a bar.
     """
-    check = _Checker(where, columns.time.ns)
+    check = Checker(where, columns.time.ns)
     layout = columns.layout
     if layout.panel:
         tables = _panel(columns, check)
@@ -133,7 +135,7 @@ def common_interval(tables: tuple[BarTable, ...], where: str) -> int:
     return int(sizes[np.argmax(counts)])
 
 
-def _plain(columns: Columns, check: _Checker) -> list[BarTable]:
+def _plain(columns: Columns, check: Checker) -> list[BarTable]:
     open_, high, low, close = (columns.numbers[columns.layout.prices[role]] for role in PRICES)
     for role, values in zip(PRICES, (open_, high, low, close), strict=True):
         check.prices(role, values)
@@ -144,7 +146,7 @@ def _plain(columns: Columns, check: _Checker) -> list[BarTable]:
         check.refuse(volume < 0, "volume is {}: it must not be negative", volume)
     factor = _factor(columns, check)
     tables = []
-    for label, rows in _groups(columns, check):
+    for label, rows in groups(columns, check):
         table = BarTable(
             label, columns.time.ns[rows], open_[rows], high[rows], low[rows], close[rows],
             volume=volume[rows] if volume is not None else None,
@@ -154,7 +156,7 @@ def _plain(columns: Columns, check: _Checker) -> list[BarTable]:
     return tables
 
 
-def _quoted(columns: Columns, check: _Checker, notes: list[str]) -> list[BarTable]:
+def _quoted(columns: Columns, check: Checker, notes: list[str]) -> list[BarTable]:
     """Mids and real spreads. A row that lacks a whole side is a one-sided market: left out and counted."""
     quotes = [columns.numbers[columns.layout.prices[role]] for role in QUOTES]
     absent = [
@@ -180,7 +182,7 @@ def _quoted(columns: Columns, check: _Checker, notes: list[str]) -> list[BarTabl
         notes.append(f"{crossed} of {len(kept)} bars close with bid above ask; their spread is taken as 0")
     factor = _factor(columns, check)
     tables = []
-    for label, rows in _groups(columns, check):
+    for label, rows in groups(columns, check):
         rows = rows[kept[rows]]
         if rows.size:
             table = BarTable(
@@ -193,7 +195,7 @@ def _quoted(columns: Columns, check: _Checker, notes: list[str]) -> list[BarTabl
     return tables
 
 
-def _panel(columns: Columns, check: _Checker) -> list[BarTable]:
+def _panel(columns: Columns, check: Checker) -> list[BarTable]:
     time = columns.time.ns
     _in_order(time, np.arange(len(time)), check)
     tables = []
@@ -204,7 +206,7 @@ def _panel(columns: Columns, check: _Checker) -> list[BarTable]:
     return tables
 
 
-def _factor(columns: Columns, check: _Checker) -> Floats | None:
+def _factor(columns: Columns, check: Checker) -> Floats | None:
     if columns.layout.factor is None:
         return None
     factor = columns.numbers[columns.layout.factor]
@@ -212,27 +214,27 @@ def _factor(columns: Columns, check: _Checker) -> Floats | None:
     return factor
 
 
-def _groups(columns: Columns, check: _Checker) -> list[tuple[str, Ints]]:
-    """(label, row numbers) of each instrument, its times strictly rising."""
+def groups(columns: Columns, check: Checker, *, repeats: bool = False) -> list[tuple[str, Ints]]:
+    """(label, row numbers) of each instrument, its times rising; strictly, unless times may repeat."""
     time = columns.time.ns
     if columns.labels is None:
         everything = np.arange(len(time))
-        _in_order(time, everything, check)
+        _in_order(time, everything, check, repeats=repeats)
         return [("", everything)]
     codes, names = columns.labels
-    groups = [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
-    for name, rows in groups:
+    found = [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
+    for name, rows in found:
         if not name:
             raise DataError(
                 f"row {rows[0] + 1}: {columns.layout.label} is empty",
                 where=check.where,
                 todo="name the instrument",
             )
-        _in_order(time, rows, check)
-    return groups
+        _in_order(time, rows, check, repeats=repeats)
+    return found
 
 
-def _in_order(time: Ints, rows: Ints, check: _Checker) -> None:
+def _in_order(time: Ints, rows: Ints, check: Checker, *, repeats: bool = False) -> None:
     """Times must rise; duplicates, a file newest first and single strays are told apart."""
     steps = np.diff(time[rows])
     if steps.size and (steps < 0).all():
@@ -242,7 +244,7 @@ def _in_order(time: Ints, rows: Ints, check: _Checker) -> None:
             todo="sort it by time, oldest first",
         )
     bad = np.zeros(len(time), np.bool_)
-    bad[rows[1:][steps == 0]] = True
+    bad[rows[1:][steps == 0]] = not repeats
     check.refuse(bad, "this time is there twice", todo="keep one row a time")
     bad[rows[1:][steps < 0]] = True
     check.refuse(bad, "this time is before the row above", todo="sort it by time, oldest first")
