@@ -49,19 +49,33 @@ def test_a_market_order_fills_in_the_next_bar_with_every_cost() -> None:
     desk = Desk(COSTLY, costs=Costs(latency_ns=6_000_000_000))  # a tenth of a minute
     desk.send("b", "buy", 10)
     desk.bar(10_000, 10_100, 9_900, 10_050)
-    # half spread 10, slippage 10, half the range (100) x 0.1 = 10
-    assert prices(desk.fills[0]) == (10_010, 10_030, 10_050)
+    # half spread 10, slippage 10, half the range (100) x 0.1 = 10; meanwhile the market may get 126 either way,
+    # twice the range x the root of 0.1, but not beyond the bar and half the spread
+    assert prices(desk.fills[0]) == (9_900, 10_030, 10_110)
     assert desk.fills[0].filled_at == START + 6_000_000_000
     desk.send("s", "sell", 10, role=Role.EXIT)
     desk.bar(10_000, 10_100, 9_900, 10_050)
-    assert prices(desk.fills[1]) == (9_990, 9_970, 9_950)
+    assert prices(desk.fills[1]) == (10_100, 9_970, 9_890)
+    desk.send("c", "buy", 10)
+    desk.bar(10_000, 11_000, 9_000, 10_050)
+    # now 1,265: from 8,735, which is beyond the low, to 10,010 + 30 + 100 + 10 + 1,265, which is beyond the high
+    assert prices(desk.fills[2]) == (9_000, 10_120, 11_010)
+
+
+def test_the_open_may_have_been_bid_or_ask_and_a_while_ago() -> None:
+    """The bounds where no extreme cuts them: 60 ms are a thousandth of a minute, the root of that 0.0316."""
+    desk = Desk(COSTLY, costs=Costs(latency_ns=60_000_000))
+    desk.send("b", "buy", 10)
+    desk.bar(10_000, 10_500, 9_500, 10_050)
+    # 10,010 less 10 and 63.2; 10,010, 3 x 10 of slippage, 0.5 of delay, 10 and 63.2: in our disfavour both
+    assert prices(desk.fills[0]) == (9_937, 10_021, 10_114)
 
 
 def test_the_bars_own_spread_counts_where_it_has_one() -> None:
     desk = Desk(replace(COSTLY, slippage_bps=Decimal(0)), costs=FREE)
     desk.send("b", "buy", 1)
     desk.bar(10_000, 10_100, 9_900, spread=3)
-    assert prices(desk.fills[0]) == (10_002, 10_002, 10_002)  # 1.5 ticks, rounded against us
+    assert prices(desk.fills[0]) == (10_000, 10_002, 10_003)  # 1.5 ticks, rounded against us
     desk.send("s", "sell", 1, role=Role.EXIT)
     desk.bar(10_000, 10_100, 9_900, spread=3)
     assert desk.fills[1].price.count == 9_998
@@ -71,14 +85,14 @@ def test_no_fill_beyond_the_bars_extreme_and_half_the_spread() -> None:
     desk = Desk(COSTLY, costs=Costs(latency_ns=0, slippage=Decimal(50)))
     desk.send("b", "buy", 1)
     desk.bar(10_000, 10_005, 9_990)
-    assert prices(desk.fills[0]) == (10_010, 10_015, 10_015)
+    assert prices(desk.fills[0]) == (10_000, 10_015, 10_015)
 
 
 def test_a_bar_without_a_range_keeps_its_slippage() -> None:
     desk = Desk(COSTLY, costs=Costs())
     desk.send("b", "buy", 1)
     desk.bar(10_000)
-    assert prices(desk.fills[0]) == (10_010, 10_020, 10_040)
+    assert prices(desk.fills[0]) == (10_000, 10_020, 10_050)
 
 
 def test_an_order_that_arrives_after_the_bar_waits_for_the_next() -> None:
@@ -147,7 +161,7 @@ def test_a_limit_through_the_market_on_arrival_takes_and_never_pays_more_than_it
     desk = Desk(COSTLY, costs=Costs(latency_ns=0))
     desk.send("b", "buy", 1, limit=10_015)
     desk.bar(10_000, 10_100, 9_900)
-    assert prices(desk.fills[0]) == (10_010, 10_015, 10_015)
+    assert prices(desk.fills[0]) == (10_000, 10_015, 10_015)
     assert not desk.fills[0].maker
 
 
@@ -169,7 +183,9 @@ def test_a_stop_fills_at_its_trigger_with_slippage() -> None:
     desk.bar(10_000, 10_089, 9_990)  # the ask rises to 10,099
     assert not desk.fills
     desk.bar(10_000, 10_200, 9_990)
-    assert prices(desk.fills[0]) == (10_100, 10_111, 10_131)  # 10.1 ticks of slippage, against us
+    # 10.1 ticks of slippage, against us; at worst three times that, half the spread, and what the market does in
+    # a second, twice the range of 210 x the root of a sixtieth
+    assert prices(desk.fills[0]) == (10_100, 10_111, 10_195)
 
 
 def test_a_stop_gapped_through_fills_at_the_open() -> None:
@@ -202,7 +218,7 @@ def test_both_legs_in_one_bar_is_the_stop_and_at_best_the_target() -> None:
     long(desk, stop=9_900, target=10_200)
     desk.bar(10_000, 10_300, 9_800)
     assert desk.fills[1].order == "e/stop"
-    assert prices(desk.fills[1]) == (10_200, 9_900, 9_900)
+    assert prices(desk.fills[1]) == (10_200, 9_900, 9_800)  # a second later it may have been at the low
 
 
 def test_the_stop_is_live_within_the_bar_of_the_entry() -> None:
@@ -210,7 +226,7 @@ def test_the_stop_is_live_within_the_bar_of_the_entry() -> None:
     desk.send("e", "buy", 10, stop=9_900, target=10_200)
     desk.bar(10_000, 10_300, 9_850)
     assert [fill.order for fill in desk.fills] == ["e", "e/stop"]
-    assert prices(desk.fills[1]) == (10_200, 9_900, 9_900)
+    assert prices(desk.fills[1]) == (10_200, 9_900, 9_850)
     assert desk.lots() == 0
 
 
@@ -230,7 +246,7 @@ def test_after_a_limit_entry_only_the_close_proves_the_target(close: int, target
     desk = Desk(PLAIN)
     desk.send("e", "buy", 10, limit=9_950, stop=9_920, target=10_200)
     desk.bar(10_000, 10_300, 9_900, close)
-    assert prices(desk.fills[1]) == (10_200, 9_920, 9_920)  # the low came after the fill for sure
+    assert prices(desk.fills[1]) == (10_200, 9_920, 9_900)  # the low came after the fill for sure
 
 
 def test_an_entry_filled_beyond_its_stop_is_stopped_at_once() -> None:
@@ -247,7 +263,7 @@ def test_short_brackets_mirror_long_ones() -> None:
     desk.send("e", "sell", 10, stop=10_100, target=9_800)
     desk.bar(10_000)
     desk.bar(10_000, 10_200, 9_700)
-    assert prices(desk.fills[1]) == (9_800, 10_100, 10_100)
+    assert prices(desk.fills[1]) == (9_800, 10_100, 10_200)
 
 
 # ---- exits only reduce ---------------------------------------------------------------------------------

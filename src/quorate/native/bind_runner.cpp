@@ -300,7 +300,23 @@ Instants instants(nb::handle self, std::int64_t instrument, std::int64_t every_n
   return Instants(stream.at(), {stream.size()}, self);
 }
 
+void bind_tick(nb::module_& m) {
+  nb::class_<Tick>(m, "Tick", "A trade or a quote: prices in currency, sizes in base units, NaN where it has none.")
+      .def_prop_ro("is_quote", &Tick::is_quote)
+      .def_prop_ro("price", [](const Tick& t) { return t.price(false, t.event.open); }, "Of a trade.")
+      .def_prop_ro("size", [](const Tick& t) { return t.units(false, t.event.volume); }, "Of a trade.")
+      .def_prop_ro("side", [](const Tick& t) { return t.is_quote() ? 0 : t.event.close; },
+                   "Who took, of a trade: 1 a buyer, -1 a seller, 0 unknown.")
+      .def_prop_ro("bid", [](const Tick& t) { return t.price(true, t.event.open); })
+      .def_prop_ro("ask", [](const Tick& t) { return t.price(true, t.event.close); })
+      .def_prop_ro("bid_size", [](const Tick& t) { return t.units(true, t.event.low); })
+      .def_prop_ro("ask_size", [](const Tick& t) { return t.units(true, t.event.high); })
+      .def_prop_ro("at", [](const Tick& t) { return t.event.at; }, "When it happened, in ns.")
+      .def_prop_ro("instrument", [](const Tick& t) { return t.instrument; }, "The id of what it is of.");
+}
+
 void bind_line(nb::module_& m) {
+  bind_tick(m);
   nb::exception<LookAhead>(m, "LookAhead", PyExc_IndexError);
   nb::class_<Line>(m, "Line", nb::type_slots(line_slots), "One number a closed bar: an indicator's column. NaN while undefined.")
       .def_prop_ro("value", &Line::now, "After the last closed bar.")
@@ -316,18 +332,6 @@ void bind_line(nb::module_& m) {
       .def("__gt__", [](const Line& a, double b) { return a.now() > b; })
       .def("__lt__", [](const Line& a, const Line& b) { return a.now() < b.now(); })
       .def("__lt__", [](const Line& a, double b) { return a.now() < b; });
-  nb::class_<Tick>(m, "Tick", "A trade or a quote: prices in currency, sizes in base units, NaN where it has none.")
-      .def_prop_ro("is_quote", &Tick::is_quote)
-      .def_prop_ro("price", [](const Tick& t) { return t.price(false, t.event.open); }, "Of a trade.")
-      .def_prop_ro("size", [](const Tick& t) { return t.units(false, t.event.volume); }, "Of a trade.")
-      .def_prop_ro("side", [](const Tick& t) { return t.is_quote() ? 0 : t.event.close; },
-                   "Who took, of a trade: 1 a buyer, -1 a seller, 0 unknown.")
-      .def_prop_ro("bid", [](const Tick& t) { return t.price(true, t.event.open); })
-      .def_prop_ro("ask", [](const Tick& t) { return t.price(true, t.event.close); })
-      .def_prop_ro("bid_size", [](const Tick& t) { return t.units(true, t.event.low); })
-      .def_prop_ro("ask_size", [](const Tick& t) { return t.units(true, t.event.high); })
-      .def_prop_ro("at", [](const Tick& t) { return t.event.at; }, "When it happened, in ns.")
-      .def_prop_ro("instrument", [](const Tick& t) { return t.instrument; }, "The id of what it is of.");
   nb::class_<Now>(m, "ClosedBar", "A closed bar: prices in currency, volume in base units, instants in ns.")
       .def_prop_ro("open", [](const Now& now) { return now.candle.ohlcv.open; })
       .def_prop_ro("high", [](const Now& now) { return now.candle.ohlcv.high; })
