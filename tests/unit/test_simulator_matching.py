@@ -49,8 +49,8 @@ def test_a_market_order_fills_in_the_next_bar_with_every_cost() -> None:
     desk = Desk(COSTLY, costs=Costs(latency_ns=6_000_000_000))  # a tenth of a minute
     desk.send("b", "buy", 10)
     desk.bar(10_000, 10_100, 9_900, 10_050)
-    # half spread 10, slippage 10, half the range (100) x 0.1 = 10; meanwhile the market may get 126 either way,
-    # twice the range x the root of 0.1, but not beyond the bar and half the spread
+    # half spread 10, slippage 10, half the range (100) x 0.1 = 10; meanwhile the market may get 126 either
+    # way, twice the range x the root of 0.1, but not beyond the bar and half the spread
     assert prices(desk.fills[0]) == (9_900, 10_030, 10_110)
     assert desk.fills[0].filled_at == START + 6_000_000_000
     desk.send("s", "sell", 10, role=Role.EXIT)
@@ -58,7 +58,7 @@ def test_a_market_order_fills_in_the_next_bar_with_every_cost() -> None:
     assert prices(desk.fills[1]) == (10_100, 9_970, 9_890)
     desk.send("c", "buy", 10)
     desk.bar(10_000, 11_000, 9_000, 10_050)
-    # now 1,265: from 8,735, which is beyond the low, to 10,010 + 30 + 100 + 10 + 1,265, which is beyond the high
+    # now 1,265: from 8,735, beyond the low, to 10,010 + 30 + 100 + 10 + 1,265, beyond the high
     assert prices(desk.fills[2]) == (9_000, 10_120, 11_010)
 
 
@@ -183,8 +183,8 @@ def test_a_stop_fills_at_its_trigger_with_slippage() -> None:
     desk.bar(10_000, 10_089, 9_990)  # the ask rises to 10,099
     assert not desk.fills
     desk.bar(10_000, 10_200, 9_990)
-    # 10.1 ticks of slippage, against us; at worst three times that, half the spread, and what the market does in
-    # a second, twice the range of 210 x the root of a sixtieth
+    # 10.1 ticks of slippage, against us; at worst three times that, half the spread, and what the market does
+    # in a second, twice the range of 210 x the root of a sixtieth
     assert prices(desk.fills[0]) == (10_100, 10_111, 10_195)
 
 

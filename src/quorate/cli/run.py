@@ -102,8 +102,8 @@ def backtest(
         refuse({"--journal": journal}, "belongs to a desk", "add --desk, or leave it out")
         return research(strategy, request, market, interval=interval, trades=trades, as_json=json)
     only = dict(zip(("--participation", "--impact", "--intrabar"), market, strict=True))
-    only |= {"--trades": trades or None, "--interval": interval}
-    refuse(only, "is of research runs", "give --strategy, and no --desk")
+    asked = {**only, "--interval": interval, "--trades": trades or None}
+    refuse(asked, "is of research runs", "give --strategy, and no --desk")
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 
 
