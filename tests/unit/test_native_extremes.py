@@ -112,7 +112,7 @@ def test_prices_too_large_to_be_kept_exactly_are_named(body: Body) -> None:
 @EVERY
 def test_a_size_too_large_to_be_kept_exactly_is_named(body: Body) -> None:
     with pytest.raises(QuorateError, match=r"63 bits|127 bits"):
-        body(in_and_out(20), setting(walk(20, 1), size=share("9000000000000000")))
+        body(in_and_out(20), setting(walk(20, 1), size=share("999999999999999")))
 
 
 @EVERY
