@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 from tests.oracles.exchange.simulator import Simulator
 
@@ -26,6 +27,8 @@ from quorate.simulator.costs import Costs
 BARS = 1_000_000
 WATCHED = 200_000  # bars one by one through Python
 ORACLE = 50_000
+DEEP = 10_000  # orders that rest
+SYMBOLS, SYMBOL_ROWS = (1, 10, 100, 500), 500_000
 LEVEL = 6_000_000
 DELAY = 250_000_000
 PERPETUAL = Instrument(
@@ -79,7 +82,30 @@ def exchange(book: str) -> Exchange:
     made = Exchange([PERPETUAL], 10**17, latency_ns=DELAY)
     if book == "bracket":
         made.submit("e", 0, "BTC-PERP", "buy", "market", "entry", 100, stop=LEVEL // 2, target=LEVEL * 2)
+    for number in range(DEEP if book == "deep" else 0):  # on both sides, none within reach
+        away, side = (number + 1) * 10 + LEVEL // 50, "buy" if number % 2 else "sell"
+        price = LEVEL - away if side == "buy" else LEVEL + away
+        made.submit(f"d{number}", 0, "BTC-PERP", side, "limit", "entry", 1, price)
     return made
+
+
+def symbols(rounds: int) -> dict[str, Any]:
+    """Bars of so many symbols in one exchange, all at the same instants: what one row costs."""
+    found = {}
+    for count in SYMBOLS:
+        traded = [msgspec.structs.replace(PERPETUAL, id=f"S{place}") for place in range(count)]
+        rows = np.repeat(walk(SYMBOL_ROWS // count), count, 0)
+        rows[:, Market.INSTRUMENT] = np.tile(np.arange(count), SYMBOL_ROWS // count)
+        seconds = []
+        for _ in range(rounds):
+            made = Exchange(traded, 10**17, latency_ns=DELAY)
+            for each in traded:
+                made.submit(each.id, 0, each.id, "buy", "limit", "entry", 1, LEVEL // 2)
+            began = time.perf_counter()
+            made.run(rows)
+            seconds.append(time.perf_counter() - began)
+        found[str(count)] = round(min(seconds) / len(rows) * 1e9, 1)
+    return found
 
 
 def trade(made: Exchange, number: int, at: int) -> None:
@@ -165,6 +191,8 @@ def main() -> int:
         "bracket": measure(trades, "bracket", ticks, rounds),
         "trailing stop": measure(trades, "trading", ticks, rounds),
     }
+    found["native, a block"]["10,000 resting orders"] = measure(at_once, "deep", rows, rounds)
+    found["ns a row, with one resting order a symbol, by symbols"] = symbols(rounds)
     keep("exchange", found)
     sys.stdout.write(json.dumps({"machine": machine(), **found}, indent=1) + "\n")
     return 0

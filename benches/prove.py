@@ -6,7 +6,8 @@ limits: the compiled limits answer as the Python shield does, step by step on te
 exchange: the native exchange and its readable oracle tell the same in ten thousand random flows of every
 order type over bars, trades and quotes, and what must hold of any exchange holds in each.
 agree: three strategies on three real sets trade as in backtesting.py, trade by trade; `make bench-peers`.
-fuzz: thousands of hostile callers of the native core, in processes of their own: none crashes or hangs it.
+fuzz: thousands of hostile callers of the native core, in processes of their own: none crashes or hangs it;
+on a core built with sanitizers as well, where `make sanitize` made one.
 research-desk: fifty random recipes give the same orders and fills as a research run and on the whole desk.
 interval: what bars say came of 200 random bracket strategies holds what came of them over the ticks.
 """
@@ -23,8 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz import CASES
 from tests.limits_flow import flow
+from tests.oracles.exchange.flows import deep_flow
 from tests.oracles.exchange.flows import flow as order_flow
 from tests.parity.test_native_orders import hold
 
@@ -43,12 +44,11 @@ SETS = {
 COMMAND = [str(Path(sys.executable).with_name("quorate"))]
 TRADES_MIN = 30
 DESKS, DESKS_AT_ONCE = 10_000, 250
-FLOWS, BLOCK = 10_000, 500
-SEEDS, SEEDS_AT_ONCE, HANG_S = 1_000, 50, 300
+FLOWS, BLOCK, DEEP_EVERY = 10_000, 500, 10  # every tenth over a deep book
 FILL = 4  # a report's kind
 EXCHANGE = (  # the native files that this proof is about
-    "costs", "events", "exchange", "fills", "ledger", "matching", "money", "orders", "rules", "ticks",
-    "triggers", "wide",
+    "costs", "events", "exchange", "fills", "ladder", "ledger", "matching", "money", "orders", "rules",
+    "ticks", "triggers", "wide",
 )  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def exchange() -> int:
     while proved["flows"] < FLOWS:
         for seed in range(proved["flows"], proved["flows"] + BLOCK):
             try:
-                pair = order_flow(seed)
+                pair = (deep_flow if seed % DEEP_EVERY == 0 else order_flow)(seed)
                 hold(pair)
             except AssertionError as error:
                 sys.stderr.write(f"flow {seed} differs: {error}\n")
@@ -175,47 +175,10 @@ def agree() -> int:
 
 
 def fuzz() -> int:
-    """Blocks of seeds of every case; resumes after the last that ended well, anew with other sources."""
-    before = kept("fuzz")
-    fresh: dict[str, int] = dict.fromkeys(CASES, 0)
-    proved = {**fresh, **before["seeds"]} if before.get("sources") == sources() else fresh
-    spent = before["seconds"] if before.get("sources") == sources() else 0.0
-    code = "import sys; from tests.fuzz import fuzz; case, *ends = sys.argv[1:]; "
-    code += "[fuzz(case, n) for n in range(*map(int, ends))]"
-    while min(proved.values()) < SEEDS:
-        name = min(proved, key=lambda case: proved[case])
-        first, began = proved[name], time.perf_counter()
-        words = [
-            sys.executable,
-            "-X",
-            "faulthandler",
-            "-c",
-            code,
-            name,
-            str(first),
-            str(first + SEEDS_AT_ONCE),
-        ]
-        done = subprocess.run(
-            words,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=HANG_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode != 0:
-            sys.stderr.write(
-                f"{name}, a seed from {first} on: exit {done.returncode}\n{done.stderr[-2000:]}\n"
-            )
-            return 1
-        proved[name] += SEEDS_AT_ONCE
-        spent += time.perf_counter() - began
-        keep("fuzz", {"sources": sources(), "seeds": proved, "failures": 0, "seconds": round(spent, 1)})
-    sys.stdout.write(
-        f"{sum(proved.values()):,} hostile callers in {spent:.0f} s: none crashed or hung the core\n"
-    )
-    return 0
+    """Hostile callers of the native core."""
+    from benches.fuzz import main as call
+
+    return call()
 
 
 def research_desk() -> int:

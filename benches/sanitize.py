@@ -7,6 +7,8 @@ Only a core that really carries the sanitizers is tested: anything else stops th
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -45,8 +47,27 @@ class Counted:
             self.outcomes[report.outcome] += 1
 
 
-def main() -> int:
-    """The exit code of pytest; 2 when the core at hand is not the sanitized one."""
+def is_built() -> bool:
+    """Whether a core with the sanitizers was built since the sources last changed."""
+    library = next(iter(BUILT.glob("quorate/native/_native*.so")), None)
+    if library is None or b"__asan_init" not in library.read_bytes():
+        return False
+    parts = [path for path in (ROOT / "src").rglob("*") if path.suffix in {".py", ".cpp", ".hpp"}]
+    return max(path.stat().st_mtime for path in parts) <= library.stat().st_mtime
+
+
+def preload() -> dict[str, str]:
+    """The environment in which another process can load that core."""
+    ask = [os.environ.get("CXX", "c++")]
+    found = [
+        subprocess.run([*ask, f"-print-file-name=lib{name}.so"], capture_output=True, text=True, check=True)
+        for name in ("asan", "ubsan")
+    ]
+    return {"LD_PRELOAD": " ".join(each.stdout.strip() for each in found), "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+def prefer() -> None:
+    """Let the sanitized core be the one that is imported; raises SystemExit where it is not."""
     # The editable install comes first on the path by a finder of its own.
     sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in type(each).__module__]
     sys.path.insert(0, str(BUILT))
@@ -54,8 +75,12 @@ def main() -> int:
 
     library = Path(_native.__file__)
     if not library.is_relative_to(BUILT) or b"__asan_init" not in library.read_bytes():
-        sys.stderr.write(f"{library.name} is not the sanitized core: run make sanitize\n")
-        return 2
+        raise SystemExit(f"{library.name} is not the sanitized core: run make sanitize")
+
+
+def main() -> int:
+    """The exit code of pytest; SystemExit when the core at hand is not the sanitized one."""
+    prefer()
     counted, whole, mark = Counted(), len(sys.argv) == 1, commit()
     arguments = sys.argv[1:] or native_tests()
     began = time.perf_counter()

@@ -1,7 +1,7 @@
 """Hostile callers of the native core: seeded cases, each through its Python face, none of which may crash it.
 
-A case passes when whatever it did came back, or was refused by one of the errors a caller can expect, and when a
-refused call left everything as it was. `benches.fuzz` runs them for minutes, and on a sanitized core too.
+A case passes when whatever it did came back, or was refused by one of the errors a caller can expect, and
+when a refused call left everything as it was. `benches.fuzz` runs thousands, on a sanitized core too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def hostile(dice: Random, *usual: Any) -> Any:
 
 
 def attempt(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """What a call gives, or None where it is refused: by an error that a caller can expect, and with words."""
+    """What a call gives, or None where it is refused: by an error a caller can expect, and with words."""
     try:
         return call(*arguments, **named)
     except REFUSALS as error:
@@ -60,7 +60,8 @@ def spoilt(dice: Random, array: Any) -> Any:
     twists: tuple[Callable[[Any], Any], ...] = (
         lambda a: a[::2], lambda a: a[::-1], lambda a: a[:0], lambda a: a[:1], np.asfortranarray,
         lambda a: a.astype(">i8"), lambda a: a.astype(np.float32), lambda a: a.astype(np.int32),
-        lambda a: a[..., None], lambda a: a.astype(object), lambda a: a.tolist(), lambda a: a.T, lambda a: None,
+        lambda a: a[..., None], lambda a: a.astype(object), lambda a: a.tolist(), lambda a: a.T,
+        lambda a: None,
         lambda a: np.frombuffer(a.tobytes(), np.uint8), lambda a: np.broadcast_to(a[:1], a.shape),
     )  # fmt: skip
     if dice.random() < 0.3:
@@ -75,7 +76,7 @@ def _fit(array: Any, number: int) -> int:
 
 
 def edged(dice: Random, count: int, instruments: int = 1) -> Any:
-    """Bars of a walk, sometimes at an edge of what numbers hold: vast, tiny, zero, below zero, crashed, still."""
+    """Bars of a walk, sometimes at an edge of what numbers hold: vast, zero, below zero, crashed, still."""
     rows = walk(count, dice.randrange(2**31))
     rows[:, 2] = [dice.randrange(instruments) for _ in range(count)] if instruments > 1 else 0
     prices = slice(4, 8)
@@ -116,8 +117,8 @@ def order(dice: Random, made: exchange.Exchange, number: int) -> None:
         made.submit, dice.choice(WORDS) if dice.random() < 0.1 else f"o{number}",
         hostile(dice, *[max(made.now, 0)] * 5), dice.choice(("X", "X", "X", "Y", "", "Z")),
         dice.choice(("buy", "sell", "buy", "sell", "hold")), dice.choice([*exchange.TYPES, "no"]),
-        dice.choice([*exchange.ROLES, "no"]), hostile(dice, 1, 5, 10**6), hostile(dice, None, 300_000, 299_900),
-        **more,
+        dice.choice([*exchange.ROLES, "no"]), hostile(dice, 1, 5, 10**6),
+        hostile(dice, None, 300_000, 299_900), **more,
     )  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def exchange_case(dice: Random) -> None:
 # ---- research runs -------------------------------------------------------------------------------------
 
 
-class Trouble(Exception):
+class TroubleError(Exception):
     """What a callback throws."""
 
 
@@ -180,15 +181,20 @@ def verbs(dice: Random, made: runner.Runner) -> None:
     n = lambda *usual: hostile(dice, *usual)  # noqa: E731
     stop = n(None, 299_000)
     choices: tuple[tuple[Any, ...], ...] = (
-        (made.target, n(0), dice.choice((-1.0, 0.0, 0.3, 1.0, 1.0, float("nan"), float("inf"))), n(None), stop),
-        (made.submit, n(0), n(1, -1), n(0, 1, 2), n(0, 1), n(1, 5), n(None, 300_000), stop, n(None), n(2**62)),
+        (made.target, n(0), dice.choice((-1.0, 0.0, 0.3, 1.0, 1.0, np.nan, np.inf)), n(None), stop),
+        (
+            made.submit, n(0), n(1, -1), n(0, 1, 2), n(0, 1), n(1, 5), n(None, 300_000), stop, n(None),
+            n(2**62),
+        ),
         (made.close, n(0)), (made.cancel, n(0, 3)), (made.state, n(0, 3)), (made.held, n(0)),
         (made.line, n(0), n(0, 5 * MINUTE), dice.choice(("sma:3", "rsi:5", "adx:4", "sma:0", "", "x")), ""),
         (made.view, n(0), n(0, 5 * MINUTE), n(0, 3)), (made.instants, n(0), n(0)),
-        (made.last, n(0), n(0), n(3), n(5)), (made.timer, n(made.now + MINUTE), dice.choice((0, -1, 2**50, 2**62, 2**63 - 1))),
+        (made.last, n(0), n(0), n(3), n(5)),
+        (made.timer, n(made.now + MINUTE), dice.choice((0, -1, 2**50, 2**62, 2**63 - 1))),
         (made.subscribe, n(0), n(0, 5 * MINUTE)), (made.bars, n(0), n(0)), (made.entry, n(0)),
         (made.unrealised_e8, n(0)), (made.mark, n(0)), (made.tick_now, n(0)),
-        (made.run, print, None, None), (lambda: made.equity,), (lambda: made.trades,), (lambda: made.reports,),
+        (made.run, print, None, None), (lambda: made.equity,), (lambda: made.trades,),
+        (lambda: made.reports,),
         (made.follow, np.zeros(3), *[np.zeros(0, np.int64)] * 3), (gc.collect, 0),
     )  # fmt: skip
     verb, *arguments = dice.choice(choices)
@@ -199,7 +205,20 @@ def verbs(dice: Random, made: runner.Runner) -> None:
 
 
 def runner_case(dice: Random) -> None:
-    """A run whose callbacks do anything, throw anywhere, and keep what they were given beyond its end."""
+    """What a run's callbacks kept is still whole when the run is gone."""
+    kept = hostile_run(dice)
+    gc.collect()
+    for each in kept:
+        if isinstance(each, runner.ClosedBar):
+            assert each.number >= 0 and each.at > 0
+        elif isinstance(each, np.ndarray):
+            assert np.isfinite(each).all()
+        elif each is not None:
+            assert each.value == each.value or len(each) < 3
+
+
+def hostile_run(dice: Random) -> list[Any]:
+    """What was kept of a run whose callbacks do anything, and throw anywhere."""
     traded = [instrument("X"), instrument("Y")]
     share = Decimal(dice.choice(("0.95", "1", "0.0001", "1000", "0", "-1")))
     made = attempt(
@@ -208,9 +227,9 @@ def runner_case(dice: Random) -> None:
         lots=hostile(dice, *[-1, 5] * 4),
     )  # fmt: skip
     if made is None:
-        return
+        return []
     kept: list[Any] = []
-    throws = dice.choice((None, None, Trouble, KeyboardInterrupt, SystemExit, MemoryError))
+    throws = dice.choice((None, None, TroubleError, KeyboardInterrupt, SystemExit, MemoryError))
     left = [dice.randrange(1, 60)]
 
     def on_bar(bar: Any) -> None:
@@ -232,19 +251,11 @@ def runner_case(dice: Random) -> None:
         attempt(made.listen, kind)
     try:
         made.run(on_bar, on_other, on_other)
-    except (*REFUSALS, Trouble, KeyboardInterrupt, SystemExit, MemoryError):
+    except (*REFUSALS, TroubleError, KeyboardInterrupt, SystemExit, MemoryError):
         pass
     for _ in range(10):
         verbs(dice, made)
-    del made, on_bar, on_other
-    gc.collect()
-    for each in kept:
-        if isinstance(each, runner.ClosedBar):
-            assert each.number >= 0 and each.at > 0
-        elif isinstance(each, np.ndarray):
-            assert np.isfinite(each).all()
-        elif each is not None:
-            assert each.value == each.value or len(each) < 3
+    return kept
 
 
 # ---- the fast lane -------------------------------------------------------------------------------------
@@ -264,7 +275,8 @@ def lane_case(dice: Random) -> None:
     whole = backtest.Tape.of_rows(walk(50, 6), days_per_year=365, interval_ns=MINUTE)
     settings = attempt(
         backtest.Settings, instrument(), cash_e8=hostile(dice, 10**14),
-        share=Decimal(dice.choice(("0.95", "1e-20", "1e20", "NaN", "3"))), latency_ns=hostile(dice, 0, MINUTE),
+        share=Decimal(dice.choice(("0.95", "1e-20", "1e20", "NaN", "3"))),
+        latency_ns=hostile(dice, 0, MINUTE),
         stop=dice.choice((None, np.full(50, 500), np.full(3, 5))),
     ) or backtest.Settings(instrument(), 10**14, share=Decimal("0.5"))  # fmt: skip
     stances = spoilt(dice, np.array([dice.choice((-1.0, 0.0, 0.4, 1.0, np.nan)) for _ in range(50)]))
@@ -314,19 +326,31 @@ def tape_case(dice: Random) -> None:
 # ---- programs, limits ----------------------------------------------------------------------------------
 
 OPERATIONS = (
-    "number", "true", "open", "close", "volume", "hour", "indicator", "sma", "add", "div", "neg", "lag", "highest",
-    "lowest", "since", "lt", "eq", "cross_above", "and", "not", "lag_truth", "streak", "ready", "",
+    "number", "true", "open", "close", "volume", "hour", "indicator", "sma", "add", "div", "neg", "lag",
+    "highest", "lowest", "since", "lt", "eq", "cross_above", "and", "not", "lag_truth", "streak", "ready", "",
 )  # fmt: skip
 
 
 def program_case(dice: Random) -> None:
-    """Operations at random; what is left of them runs, bar by bar and at once, beyond the program's own life."""
+    """What was made of a program still works when the program is gone."""
+    follower, plan = hostile_program(dice)
+    gc.collect()
+    if follower is not None:
+        for row in edged(dice, 70)[:, [0, 4, 5, 6, 7, 8]].tolist():
+            attempt(follower.step, *(hostile(dice, each, each, each) for each in row))
+    if plan is not None and plan.size:
+        attempt(plan.changes, 0)
+
+
+def hostile_program(dice: Random) -> tuple[Any, Any]:
+    """(follower, plan) of operations at random that ran over any bars, or None."""
     made = attempt(program.Program, hostile(dice, 0.01, 0.01), hostile(dice, 0.001), hostile(dice, MINUTE))
     made = made or program.Program(0.01, 0.001, MINUTE)
     for _ in range(dice.randrange(25)):
         inputs = [dice.randrange(max(len(made), 1) + 1) for _ in range(dice.choice((0, 0, 1, 1, 2, 2, 3)))]
         attempt(
-            made.add, dice.choice(OPERATIONS), *inputs, value=dice.choice((0.0, 1.0, 30.0, 1e308, np.nan, np.inf)),
+            made.add, dice.choice(OPERATIONS), *inputs,
+            value=dice.choice((0.0, 1.0, 30.0, 1e308, np.nan, np.inf)),
             count=hostile(dice, 1, 2, 5), every_ns=hostile(dice, 0, 0, 5 * MINUTE),
             text=dice.choice(("", "sma:3", "rsi:5", "x")),
         )  # fmt: skip
@@ -336,19 +360,13 @@ def program_case(dice: Random) -> None:
     bars = program.Bars(*(spoilt(dice, rows[:, each]) for each in (0, 4, 5, 6, 7, 8)))
     attempt(lambda: made.columns([dice.randrange(len(made) + 1) for _ in range(3)], bars))
     if head is None:
-        return
+        return None, None
     attempt(made.changes, hostile(dice, head), bars)
     plan = attempt(made.plan, bars, hostile(dice, 2**20))
     follower = attempt(made.follow, head, [0])
     for _ in range(40):
         attempt(made.add, "number", value=dice.random())
-    del made, bars
-    gc.collect()
-    if follower is not None:
-        for row in rows[:70, [0, 4, 5, 6, 7, 8]].tolist():
-            attempt(follower.step, *(hostile(dice, each, each, each) for each in row))
-    if plan is not None and plan.size:
-        attempt(plan.changes, 0)
+    return follower, plan
 
 
 def limits_case(dice: Random) -> None:
@@ -368,8 +386,9 @@ def limits_case(dice: Random) -> None:
         attempt(made.watch, spoilt(dice, rows[number : number + 1]))
         attempt(made.instant_closed, hostile(dice, int(rows[number, 0])))
         attempt(
-            made.review, hostile(dice, number * 3), hostile(dice, int(rows[number, 0])), dice.choice(("X", "Y", "Z")),
-            dice.choice(("buy", "sell")), dice.choice(("market", "limit", "stop")),
+            made.review, hostile(dice, number * 3), hostile(dice, int(rows[number, 0])),
+            dice.choice(("X", "Y", "Z")), dice.choice(("buy", "sell")),
+            dice.choice(("market", "limit", "stop")),
             dice.choice(("entry", "exit", "stop")), hostile(dice, 1, 100), hostile(dice, 300_000),
             limit=hostile(dice, None), stop=hostile(dice, None, 290_000), target=hostile(dice, None),
         )  # fmt: skip
@@ -439,7 +458,7 @@ def threads_case(dice: Random) -> None:
                 attempt(shared.changes, head, bars)
                 attempt(shared.columns, [close, mean], bars)
                 attempt(sweep.wait)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by the thread that waits
             broken.append(error)
 
     def made_now() -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quorate.native.exchange import FORCES, REASONS, TYPES, Kind, Row, Told
 from tests.oracles.exchange import prices, venue
-from tests.oracles.exchange.flows import Pair, flow
+from tests.oracles.exchange.flows import DEEP, Pair, deep_flow, flow
 from tests.oracles.exchange.prices import Live, Offer
 from tests.oracles.exchange.venue import Venue
 
@@ -24,6 +24,12 @@ SEEDS = st.integers(0, 2**48)
 @given(SEEDS)
 def test_native_and_oracle_agree_and_what_must_hold_holds(seed: int) -> None:
     hold(flow(seed))
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_native_and_oracle_agree_over_a_deep_book(seed: int) -> None:
+    hold(deep_flow(seed))
 
 
 def test_the_flows_reach_every_type_force_kind_and_reason() -> None:
@@ -141,10 +147,10 @@ def within(pair: Pair, fills: list[list[int]]) -> None:
 # ---- planted defects: the comparison and the rules above bite ------------------------------------------
 
 
-def caught(kind: type[Venue] = Venue, seeds: int = 60) -> None:
+def caught(kind: type[Venue] = Venue, seeds: int = 60, run: Callable[..., Pair] = flow) -> None:
     with pytest.raises(AssertionError):
         for seed in range(seeds):
-            flow(seed, kind)
+            run(seed, kind)
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[..., Any]) -> None:
@@ -210,6 +216,20 @@ def test_an_order_that_meets_the_row_of_its_arrival_is_caught() -> None:
             return [order for order in market.book if order.arrival <= at]
 
     caught(Early, seeds=300)
+
+
+def test_an_order_that_a_deep_book_does_not_find_is_caught() -> None:
+    """What prices that nobody keeps up would do: an order whose price was changed is not seen any more."""
+
+    class Blind(Venue):
+        def bar(self, row: Any) -> list[Any]:
+            found = super().bar(row)
+            if len(self.markets[row.instrument].book) < DEEP:
+                return found
+            kept = lambda order: not order.plain or order.price == order.ask.price  # noqa: E731
+            return [each for each in found if kept(each.order)]
+
+    caught(Blind, seeds=40, run=deep_flow)
 
 
 def test_a_trailing_trigger_that_is_one_tick_off_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

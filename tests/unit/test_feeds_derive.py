@@ -282,3 +282,12 @@ def test_between_is_half_open_and_drops_a_first_roll() -> None:
     assert part.rolls.index.tolist() == [2] and part.rolls.old.tolist() == [4] and len(series.between()) == 6
     with pytest.raises(DataError, match="no bar of NQ"):
         series.between(parse_instant("2030-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("price", "tick"),
+    [(100.0, "0.01"), (30_000.0, "0.01"), (1.125, "0.001"), (0.5, "0.1"), (8.1e-7, "0.00000001")],
+)
+def test_one_price_alone_is_not_its_own_tick(price: float, tick: str) -> None:
+    """A tick of 100 would make the first buyer at 100 pay 200."""
+    assert find_tick(np.full(40, price), np.full(40, price)) == (Decimal(tick), True)

@@ -183,6 +183,9 @@ def read_sets(sets: Sequence[str]) -> dict[str, str]:
     return values
 
 
+VALUES_MAX = 100_000  # of one parameter
+
+
 def read_grid(texts: Sequence[str], body: Body) -> dict[str, list[Value]]:
     """``fast=5:25`` (5 to 24, as Python's range), ``slow=60:80:5`` or ``kind=a,b`` as values by name.
 
@@ -212,6 +215,9 @@ def _range(text: str) -> list[str]:
         numbers = range(*bounds) if len(bounds) in (2, 3) else range(0)
     except ValueError as error:
         raise ConfigError(f"'{text}' is no range", where="--grid", todo="write 5:25 or 5:25:2") from error
+    if max(map(abs, bounds)) > VALUES_MAX**2 or len(numbers) > VALUES_MAX:
+        what = f"'{text}' is more than {VALUES_MAX:,} values"
+        raise ConfigError(what, where="--grid", todo="use a coarser step, as 5:25:2")
     if not numbers:
         what = f"'{text}' is empty: the end is not in it"
         raise ConfigError(what, where="--grid", todo="5:25 is 5 to 24")

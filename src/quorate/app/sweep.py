@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from time import sleep
 from typing import Any
 
@@ -21,11 +22,13 @@ from quorate.native.exchange import Market, Rules
 from quorate.research.figures import NAMES, figures
 from quorate.research.formula import bars_of, numbers
 from quorate.research.parameters import Value
+from quorate.research.run import Setting
 
 COMBINATIONS_MAX = 100_000
 ALONE_MAX = 3_000_000  # bars in all, below which processes cost more than they bring
 LOWER_IS_BETTER = frozenset({"volatility", "max_drawdown", "fees", "turnover"})
 
+LANE_SIZE_MAX = 2**40  # each half of a size that the lane takes; others run one by one
 POLL_S = 0.01
 
 Progress = Callable[[int, int], None]
@@ -54,10 +57,11 @@ def perform_sweep(
     grid = read_grid(texts, prepared.body)
     if not grid:
         raise ConfigError("no grid", where="--grid", todo="write --grid fast=5:25")
-    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    if len(combinations) > COMBINATIONS_MAX:
-        what = f"{len(combinations):,} combinations are more than {COMBINATIONS_MAX:,}"
+    count = prod(map(len, grid.values()))
+    if count > COMBINATIONS_MAX:  # known before any is made
+        what = f"{count:,} combinations are more than {COMBINATIONS_MAX:,}"
         raise ConfigError(what, where="--grid", todo="use coarser steps")
+    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     bars = int((prepared.setting.rows[:, Market.KIND] == 0).sum())
     rows: list[Row] = []
     for row in _each(asked, prepared, combinations, bars):
@@ -125,7 +129,17 @@ def stays_native(prepared: Prepared) -> bool:
         and setting.limits is None
         and setting.rules == Rules()  # the lane knows a constant latency only
         and not setting.rows[:, Market.KIND].any()
+        and max(_wish(setting).size.as_integer_ratio()) < LANE_SIZE_MAX
     )
+
+
+def _wish(setting: Setting) -> Settings:
+    """The setting as the lane has it. Raises ConfigError as a run would."""
+    terms, lots = setting.instruments[0], setting.lots
+    return Settings(
+        terms, setting.cash.count, share=setting.size.share, quantity=lots * terms.lot if lots > 0 else None,
+        latency_ns=setting.latency_ns,
+    )  # fmt: skip
 
 
 def _native(prepared: Prepared, combinations: Sequence[Mapping[str, Value]]) -> Iterator[Row]:
@@ -135,18 +149,18 @@ def _native(prepared: Prepared, combinations: Sequence[Mapping[str, Value]]) -> 
     plan = plan_formula(prepared.body.thing, sets, bars_of(setting), terms, interval_ns=setting.interval_ns)
     days = terms.hours.days_per_year
     tape = Tape.of_rows(setting.rows, days_per_year=days, interval_ns=setting.interval_ns)
-    wish = Settings(
-        terms, setting.cash.count, share=setting.size.share, quantity=setting.size.units,
-        latency_ns=setting.latency_ns,
-    )  # fmt: skip
-    swept = Sweep(tape, plan, wish, threads=os.cpu_count() or 1)
+    swept = Sweep(tape, plan, _wish(setting), threads=os.cpu_count() or 1)
     try:
         while not swept.is_over:
             sleep(POLL_S)  # so that Ctrl-C is heard
     except BaseException:
         swept.cancel()
         raise
-    for values, row in zip(combinations, swept.wait(), strict=True):
+    try:
+        rows = swept.wait()
+    except (ValueError, OverflowError) as error:
+        raise InputError(str(error), where="the sweep") from error
+    for values, row in zip(combinations, rows, strict=True):
         told = named(row)
         yield {**values, **{name: told[name] for name in NAMES}}
 

@@ -10,6 +10,7 @@ from quorate.core.instant import parse_span
 from quorate.native.exchange import INTRABAR, Latency, Rules
 
 LATENCY = "250ms"  # as a recipe's
+SHARE_MIN, SHARE_MAX = Decimal("0.000000000001"), Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +64,7 @@ def _share(text: str | None, where: str, most: Decimal | None) -> Decimal:
     if not number.is_finite() or number <= 0 or (most is not None and number > most):
         bound = "above zero" if most is None else f"above zero and at most {most:%}"
         raise ConfigError(f"'{text}' is no share {bound}", where=where, todo="write 10% or 0.1")
+    if not SHARE_MIN <= number <= SHARE_MAX or max(number.as_integer_ratio()) >= 2**63:
+        what = f"'{text}' is no share that can be kept exactly"
+        raise ConfigError(what, where=where, todo=f"{SHARE_MIN:f} to {SHARE_MAX}, fewer digits")
     return number

@@ -53,15 +53,23 @@ def spell_instant(at: int) -> str:
     return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else f"{text}Z"
 
 
+SPAN_LENGTH_MAX = 100
+
+
 def parse_span(text: str) -> int:
     """Nanoseconds of ``90s``, ``5m``, ``1h30m``, ``2d``.
 
-    Raises InputError when the text is not a span.
+    Raises InputError when the text is not a span, or one beyond all instants.
     """
+    if len(text) > SPAN_LENGTH_MAX:
+        raise InputError("that is no span of time: it is longer than a line", todo="write 30s, 5m or 2d")
     matches = _SPAN.findall(text)
     if not matches or _SPAN.sub("", text).strip():
         raise InputError(f"'{text}' is not a span of time", todo="write 30s, 5m, 1h30m or 2d")
-    return sum(int(count) * _UNITS[unit] for count, unit in matches)
+    span = sum(int(count) * _UNITS[unit] for count, unit in matches)
+    if span >= 2**63:
+        raise InputError(f"'{text}' is beyond all instants", todo="290 years, 106000d, are the most")
+    return span
 
 
 def spell_span(span: int) -> str:

@@ -16,6 +16,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from quorate.native import _native
 from quorate.native._native import ChangeSource
-from quorate.native.exchange import Market, Rows
+from quorate.native.exchange import Market, Rows, _check_whole
 from quorate.native.exchange import Traded as Instrument
 from quorate.native.exchange import _terms as terms_of
 
@@ -140,20 +141,27 @@ class Settings:
     def __post_init__(self) -> None:
         if (self.share is None) == (self.quantity is None):
             raise ValueError("a size is a share of equity or a quantity: give one of them")
-        if not self.size.is_finite() or self.size <= 0:
-            raise ValueError(f"a size must be above zero, not {self.size}")
+        given = self.share if self.share is not None else self.quantity
+        if given is None or not given.is_finite() or given <= 0:
+            raise ValueError(f"a size must be above zero, not {given}")
 
     @property
-    def size(self) -> Decimal:
-        """What a full stance holds: a share of equity, or lots, not rounded yet."""
-        return self.share if self.share is not None else (self.quantity or Decimal(0)) / self.instrument.lot
+    def size(self) -> Fraction:
+        """What a full stance holds: a share of equity, or lots, not rounded yet. Exact: not every quotient
+        has few decimals.
+        """
+        if self.share is not None:
+            return Fraction(self.share)
+        return Fraction(self.quantity or 0) / Fraction(self.instrument.lot)
 
     @cached_property
     def core(self) -> _native.RunSettings:
-        """The same, as the native side reads it."""
+        """The same, as the native side reads it. OverflowError for a size that 63 bits do not hold."""
+        numerator, denominator = self.size.as_integer_ratio()
+        _check_whole("a size as a ratio: ", numerator=numerator, denominator=denominator)
         return _native.RunSettings(
             terms_of(self.instrument, self.slippage), self.latency_ns, self.cash_e8, self.share is not None,
-            self.size.as_integer_ratio(), None if self.stop is None else _kept(self.stop),
+            (numerator, denominator), None if self.stop is None else _kept(self.stop),
             None if self.target is None else _kept(self.target),
         )  # fmt: skip
 

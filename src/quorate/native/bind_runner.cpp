@@ -214,8 +214,11 @@ class Desk {
                {reinterpret_cast<const MarketEvent*>(rows_.data()), rows_.shape(0)}, interval_ns, cash_e8,
                rules, {{share.first, share.second}, lots}) {}
 
-  void start() {
+  void expect_fresh() const {
     if (started_) throw std::invalid_argument("a runner runs once");
+  }
+  void start() {
+    expect_fresh();
     started_ = true;
   }
 
@@ -270,6 +273,7 @@ void run(Desk& desk, nb::object on_bar, nb::object on_report, nb::object on_time
 }
 
 void follow(Desk& desk, Stances stances, Prices limits, Prices stops, Prices targets) {
+  desk.expect_fresh();
   const std::size_t bars = stances.shape(0);
   const auto fits = [bars](const Prices& prices) { return prices.shape(0) == 0 || prices.shape(0) == bars; };
   desk.runner.subscribe(0, 0);

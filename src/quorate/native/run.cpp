@@ -21,7 +21,7 @@ void check_ratio(const char* what, const exchange::Ratio& ratio) {
 void check(const Tape& tape, std::span<const Change> changes, const Settings& settings) {
   const auto bars = static_cast<std::size_t>(tape.size());
   const exchange::Exchange venue({settings.terms}, settings.cash_e8, settings.latency_ns);  // checks them
-  check_ratio("a size of", settings.size.amount);
+  check_ratio("a size", settings.size.amount);
   if (settings.cash_e8 <= 0) throw std::invalid_argument("start cash must be above zero");
   if (!settings.target.empty() && settings.stop.empty()) {
     throw std::invalid_argument("targets need stops: a bracket has a stop and perhaps a target");

@@ -21,6 +21,13 @@ Candle candle_of(const MarketEvent& bar, double tick, double lot) {
            static_cast<double>(bar.low) * tick, static_cast<double>(bar.close) * tick, volume}};
 }
 
+// Nothing can be carried over from or to a price that is not above zero.
+[[noreturn]] void refuse_roll(const MarketEvent& roll) {
+  throw std::invalid_argument("the roll of instrument " + std::to_string(roll.instrument) + " at " +
+                              std::to_string(roll.at) + " from " + std::to_string(roll.open) + " to " +
+                              std::to_string(roll.close) + " ticks: both must be above zero");
+}
+
 // What a price after a roll is worth before it.
 double carried(const MarketEvent& roll) {
   return static_cast<double>(roll.open) / static_cast<double>(roll.close);
@@ -52,6 +59,7 @@ Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<co
   for (const MarketEvent& row : rows_) {
     if (row.kind == MarketEvent::bar) ++markets_[place(row.instrument)].bars;
     if (is_tick(row)) driven_ = markets_[place(row.instrument)].driven = true;
+    if (row.kind == MarketEvent::roll && (row.open <= 0 || row.close <= 0)) refuse_roll(row);
   }
   if (driven_) check_driven();
   for (std::size_t i = 0; i < count; ++i) {
@@ -254,6 +262,7 @@ void Runner::sample() {
 // ---- orders --------------------------------------------------------------------------------------------
 
 OrderId Runner::submit(Order order) {
+  Desire& desire = desires_[place(order.instrument)];  // refuses one that is not known
   order.at = now_;
   if (limits_ && !reviewed(order)) return vetoed;
   const OrderId id = exchange_.submit(order);
@@ -263,9 +272,8 @@ OrderId Runner::submit(Order order) {
   states_[place] = {Status::sent, order.lots, 0};
   ++orders_;
   if (order.role == Role::exit && order.type == Type::market) {
-    std::vector<OrderId>& exits = desires_[static_cast<std::size_t>(order.instrument)].exits;
-    if (exits.size() >= 8) leaving(order.instrument);  // the dead must not pile up
-    exits.push_back(id);
+    if (desire.exits.size() >= 8) leaving(order.instrument);  // the dead must not pile up
+    desire.exits.push_back(id);
   }
   return id;
 }

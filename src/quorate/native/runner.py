@@ -89,11 +89,12 @@ def make(
     slippage: Decimal = Decimal(1),
     rules: Rules = DEFAULT,
 ) -> Runner:
-    """A runner over rows, which must not change while it lives. A stance of 1 is a ``share`` of equity, or
+    """A runner over rows, which must not change while it lives. A stance of 1: a ``share`` of equity, or
     ``lots``. ValueError for rows, terms or a size that make no sense.
     """
     _check_whole(cash_e8=cash_e8, latency_ns=latency_ns, interval_ns=interval_ns, lots=lots)
     numerator, denominator = (share if share is not None else Decimal(1)).as_integer_ratio()
+    _check_whole("a share as a ratio: ", numerator=numerator, denominator=denominator)
     return _native.Runner(
         [_terms(each, slippage) for each in instruments],
         [(float(each.tick), float(each.lot)) for each in instruments],

@@ -31,6 +31,7 @@ from quorate.research.signal import SignalStrategy
 from quorate.research.strategy import Strategy
 
 ROLES = (Role.ENTRY, Role.EXIT, Role.STOP, Role.TARGET)
+SIZE_MIN, SIZE_MAX = Decimal("0.000000000001"), Decimal(10**15)  # as written: units, or percent
 FLOW = (Told.AT, Told.INSTRUMENT, Told.SIDE, Told.LOTS, Told.PRICE, Told.MONEY)
 
 
@@ -43,7 +44,7 @@ class Size:
 
     @classmethod
     def read(cls, text: str) -> Size:
-        """``95%`` or ``0.01``. Raises ConfigError for anything else."""
+        """``95%`` or ``0.01``. Raises ConfigError for anything else, and for what 63 bits do not hold."""
         try:
             number = Decimal(text.strip().removesuffix("%"))
         except InvalidOperation:
@@ -52,6 +53,9 @@ class Size:
             raise ConfigError(
                 f"'{text}' is no size", where="--size", todo="write 95% of equity, or 0.01 units"
             )
+        if not SIZE_MIN <= number <= SIZE_MAX or max((number / 100).as_integer_ratio()) >= 2**63:
+            what = f"'{text}' is no size that can be kept exactly"
+            raise ConfigError(what, where="--size", todo=f"{SIZE_MIN:f} to {SIZE_MAX:f}, fewer digits")
         return cls(number / 100) if text.strip().endswith("%") else cls(None, number)
 
     def __str__(self) -> str:
@@ -73,6 +77,23 @@ class Setting:
     seed: int = 1
     limits: Limits | None = None
 
+    @property
+    def lots(self) -> int:
+        """Lots of a stance of 1, -1 for a share of equity. Raises ConfigError for a size that is no lots."""
+        if self.size.units is None:
+            return -1
+        if len({each.lot for each in self.instruments}) > 1:
+            what = "a size in units fits instruments of one lot only"
+            raise ConfigError(what, where="--size", todo="write a share, such as 10%")
+        lots = int(self.size.units / self.instruments[0].lot)
+        if lots < 1:
+            what = f"{self.size.units} is less than a lot of {self.instruments[0].lot}"
+            raise ConfigError(what, where="--size", todo="write more, or a share such as 95%")
+        if lots >= 2**63:
+            what = f"{self.size.units} in lots of {self.instruments[0].lot} needs more than 63 bits"
+            raise ConfigError(what, where="--size", todo="write less, or a share such as 95%")
+        return lots
+
     def runner(self) -> Runner:
         """A fresh runner, under its own copy of the limits when there are any."""
         runner = self._bare()
@@ -81,15 +102,6 @@ class Setting:
         return runner
 
     def _bare(self) -> Runner:
-        lots = -1
-        if self.size.units is not None:
-            if len({each.lot for each in self.instruments}) > 1:
-                what = "a size in units fits instruments of one lot only"
-                raise ConfigError(what, where="--size", todo="write a share, such as 10%")
-            lots = int(self.size.units / self.instruments[0].lot)
-            if lots < 1:
-                what = f"{self.size.units} is less than a lot of {self.instruments[0].lot}"
-                raise ConfigError(what, where="--size", todo="write more, or a share such as 95%")
         try:
             return make(
                 self.instruments,
@@ -98,7 +110,7 @@ class Setting:
                 cash_e8=self.cash.count,
                 latency_ns=self.latency_ns,
                 share=self.size.share,
-                lots=lots,
+                lots=self.lots,
                 slippage=self.slippage,
                 rules=self.rules,
             )

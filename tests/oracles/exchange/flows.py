@@ -40,6 +40,7 @@ NAME_OF = {
     }.items()
 }  # fmt: skip
 DEFAULTS = asdict(Ask(0, 0, 1, 0, 0, 1))
+DEEP = 64  # orders in a book from which on the native one looks at those alone that a bar can reach
 
 
 class Pair:
@@ -292,6 +293,37 @@ class Flow:
         return self.pair
 
 
+class Deep(Flow):
+    """A run over one book of many resting orders, of which a bar reaches few."""
+
+    def __init__(self, seed: int, kind: type[Venue] = Venue) -> None:
+        super().__init__(seed, kind, instruments=1)
+        dice, far = self.dice, 12 * self.scale
+        for _ in range(dice.randint(DEEP + 20, 3 * DEEP)):
+            price = max(1, self.level + dice.randint(-far, far))
+            self.pair.submit(
+                Ask(
+                    self.at, 0, dice.choice((-1, 1)), dice.choice((1, 1, 2)), dice.choice((0, 0, 0, 1)),
+                    dice.randint(1, 9), price,
+                )
+            )  # fmt: skip
+
+    def act(self) -> None:
+        """Some of the many come nearer, by a change, or end."""
+        super().act()
+        alive = self.pair.oracle.working()
+        for order in self.dice.sample(alive, min(3, len(alive))):
+            if self.dice.random() < 0.2:
+                self.pair.cancel(order.id, self.at)
+            else:
+                self.pair.replace(order.id, self.at, self.dice.choice((None, None, 1, 9)), self.near())
+
+
 def flow(seed: int, kind: type[Venue] = Venue, steps: int = 20) -> Pair:
     """A run of random rows and orders, everything compared after every instant."""
     return Flow(seed, kind).run(steps)
+
+
+def deep_flow(seed: int, kind: type[Venue] = Venue, steps: int = 12) -> Pair:
+    """The same over a book of many orders, which the native exchange keeps by price."""
+    return Deep(seed, kind).run(steps)

@@ -150,16 +150,19 @@ def find_tick(*columns: Floats) -> tuple[Decimal, bool]:
     """The largest tick of 1, 1.25, 2, 2.5 or 5 times a power of ten on which every price sits, and True.
 
     1.25 is for eighths, and for mids of a tick of 2.5. Where there is none, about a hundred-thousandth of
-    the lowest price, and False.
+    the lowest price, and False. One price alone would be its own tick: then its last decimal is, above one
+    a cent.
     """
+    lowest = min(float(column.min()) for column in columns)
     for decimals in range(11):
         scaled = [column * 10.0**decimals for column in columns]
         if max(column.max() for column in scaled) >= 2.0**50:
             break
         if all(_whole(column) for column in scaled):
-            whole = (np.gcd.reduce(np.rint(column).astype(np.int64)) for column in scaled)
-            return _largest_step(math.gcd(*(int(each) for each in whole)), decimals), True
-    lowest = min(float(column.min()) for column in columns)
+            counts = [np.rint(column).astype(np.int64) for column in scaled]
+            if len({int(each) for count in counts for each in (count.min(), count.max())}) == 1:
+                return _power_of_ten(-max(decimals, 2 if lowest >= 1 else 0)), True
+            return _largest_step(math.gcd(*(int(np.gcd.reduce(count)) for count in counts)), decimals), True
     return _power_of_ten(math.floor(math.log10(lowest)) - 5), False
 
 
