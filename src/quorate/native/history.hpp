@@ -54,6 +54,9 @@ class Tape {
   // Least, greatest and sum of the closes of the bars [first, last), at least one.
   Range closes(std::int32_t first, std::int32_t last) const;
   // Asks the memory for what an order sent at this bar's close will need, with the bar's extremes or without.
+#ifdef __GNUC__
+  [[gnu::always_inline]]  // a call of it would be left out: to the compiler, asking beforehand does nothing
+#endif
   void expect(std::int32_t bar, bool extremes) const {
 #ifdef __GNUC__
     const auto i = static_cast<std::size_t>(bar);
