@@ -52,7 +52,7 @@ Matrix<Number> matrix_of(std::vector<Row> rows) {
 
 // The same, read in place: its owner keeps it, unchanged.
 template <typename Row>
-View<2> view_of(nb::handle owner, const std::vector<Row>& rows) {
+View<2> view_of(nb::handle owner, const Room<Row>& rows) {
   static_assert(sizeof(Row) % sizeof(std::int64_t) == 0);
   constexpr std::size_t width = sizeof(Row) / sizeof(std::int64_t);
   static const std::int64_t nothing[width] = {};
@@ -227,8 +227,8 @@ void bind_lane(nb::module_& m) {
              return view_of(self, nb::cast<Kept&>(self).record(history, wanted).trades);
            }, "tape"_a, "settings"_a, "int64 (k, 13), read-only.")
       .def("equity", [](nb::handle_t<Kept> self, const History& history, const Wanted& wanted) {
-             Kept& kept = nb::cast<Kept&>(self);
-             return View<1>(kept.record(history, wanted).curve.get(), {static_cast<std::size_t>(kept.bars)}, self);
+             const auto& curve = nb::cast<Kept&>(self).record(history, wanted).curve;
+             return View<1>(curve.data(), {curve.size()}, self);
            }, "tape"_a, "settings"_a, "int64 (n,), read-only: equity at every close, 1e-8.");
   m.def("run_lane", &run_one, "tape"_a, "source"_a, "number"_a, "settings"_a, "stepped"_a = false,
         "recorded"_a = false, "One strategy of a source; without the GIL.");

@@ -192,7 +192,7 @@ void Lane::stretch(std::int32_t end) {
 
 // The curve of those bars.
 void Lane::draw(std::int32_t end) const {
-  std::int64_t* out = record_->curve.get();
+  std::int64_t* out = record_->curve.data();
   if (worth_.denominator != 1) {
     for (std::int32_t bar = next_; bar < end; ++bar) out[bar] = equity(tape_.close(bar));
     return;

@@ -1,7 +1,6 @@
 // Whole runs of one instrument from the changes of a stance: market orders at the next bar, in whole numbers.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "change.hpp"
 #include "costs.hpp"
 #include "history.hpp"
+#include "room.hpp"
 #include "statistics.hpp"
 
 namespace quorate::lane {
@@ -30,11 +30,11 @@ struct Settings {
 };
 
 // All that happened in a run, where somebody wants to see it. `trades`: the closed ones, in the order they
-// closed. `curve`: equity at the close of every bar, 1e-8; written bar by bar, so not worth clearing first.
+// closed. `curve`: equity at the close of every bar, 1e-8.
 struct Record {
-  std::vector<Fill> fills;
-  std::vector<Trade> trades;
-  std::unique_ptr<std::int64_t[]> curve;
+  Room<Fill> fills;
+  Room<Trade> trades;
+  Room<std::int64_t> curve;
 };
 
 // What a thread works with; it may be used for one run after another.

@@ -75,7 +75,7 @@ Statistics run(const Tape& tape, std::span<const Change> changes, const Settings
   const auto begin = [&] {
     if (record == nullptr) return;
     *record = {};
-    record->curve = std::make_unique_for_overwrite<std::int64_t[]>(static_cast<std::size_t>(tape.size()));
+    record->curve.resize(static_cast<std::size_t>(tape.size()));
   };
   begin();
   if (!stepped && tape.is_narrow() && settings.stop.empty()) {

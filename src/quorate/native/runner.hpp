@@ -121,9 +121,9 @@ class Runner {
   // ---- what came of it ----
   const std::vector<Report>& reports() const { return kept_; }  // all but accepted, settled and held
   const std::vector<Trade>& trades() const { return trades_; }
-  const std::vector<Instant>& at() const { return at_; }
-  const std::vector<std::int64_t>& equity() const { return equity_; }
-  const std::vector<std::int64_t>& gross() const { return gross_; }
+  const Room<Instant>& at() const { return at_; }
+  const Room<std::int64_t>& equity() const { return equity_; }
+  const Room<std::int64_t>& gross() const { return gross_; }
   const std::optional<limits::Limits>& limits() const { return limits_; }
   const std::vector<Review>& reviews() const { return reviews_; }
   std::int64_t orders() const { return orders_; }
@@ -210,8 +210,8 @@ class Runner {
   std::vector<OrderState> states_;
   std::vector<Report> fresh_, kept_;
   std::vector<Trade> open_, trades_;
-  std::vector<Instant> at_;
-  std::vector<std::int64_t> equity_, gross_;
+  Room<Instant> at_;
+  Room<std::int64_t> equity_, gross_;
   Wide traded_e8_ = 0;
   std::int64_t orders_ = 0, unsized_ = 0, fees_e8_ = 0, charges_e8_ = 0;
 };

@@ -29,7 +29,7 @@ class Stepped {
       if (next < changes.size() && changes[next].bar == bar) wanted_e6 = changes[next++].stance_e6;
       if (pending_ == 0 && wanted_e6 != stance_e6_) decide(bar, wanted_e6);
     }
-    if (record_ != nullptr) std::copy(equity_.begin(), equity_.end(), record_->curve.get());
+    if (record_ != nullptr) std::copy(equity_.begin(), equity_.end(), record_->curve.begin());
     return summarise(tape_.columns().at, equity_, log_.tally(), totals_, tape_.calendar());
   }
 
