@@ -1,15 +1,15 @@
 """Workloads A, B and C beside the peers, in one run: `quorate bench engine` (peers by `make bench-peers`).
 
 One tape for all: seeded one-minute bars, SMA 10/30 crosses, one unit a side, 5 bps a fill, no other cost.
-Imports and reading the tape are outside everybody's clock; indicators, orders, fills and figures inside. So is
-making what each tool takes its bars in: the peers' frames with their indexes, our `backtest.Tape` ("making the
-tape" says what that costs).
+Imports and reading the tape are outside everybody's clock; indicators, orders, fills and figures inside.
+Outside is also making what each tool takes its bars in: the peers' frames with their indexes, our
+`backtest.Tape` ("making the tape" says what that costs).
 
 A    a Python class with on_bar, a million bars, one thread (slower peers run a part of them)
-B    a formula, indicators in the clock; an array, signals given, for the peer too; a million bars, one thread.
-     The peer makes order and trade records, the value of each bar, total return, Sharpe ratio and drawdown in the
-     clock. So do we: fills, trades and curve are whole arrays, and the figures are all 36. Its Sharpe ratio is of
-     the returns of bars, ours of those of days
+B    a formula, indicators in the clock; an array, signals given, for the peer too; a million bars, one
+     thread. The peer makes order and trade records, the value of each bar, total return, Sharpe ratio and
+     drawdown in the clock. So do we: fills, trades and curve are whole arrays, and the figures are all 36.
+     Its Sharpe ratio is of the returns of bars, ours of those of days
 C    400 pairs of averages over 100,000 bars with full statistics, on all cores
 """
 

@@ -240,7 +240,8 @@ def run(
     exchange.
     """
     source = stances if isinstance(stances, ChangeSource) else source_of(stances[None, :])
-    return Result(_native.run_lane(tape.core, source, number, settings.core, stepped, recorded), tape, settings)
+    core = _native.run_lane(tape.core, source, number, settings.core, stepped, recorded)
+    return Result(core, tape, settings)
 
 
 def sweep(tape: Tape, stances: Stances | ChangeSource, settings: Settings, *, threads: int) -> Floats:

@@ -49,6 +49,7 @@ class Tape {
   std::int64_t price_max() const { return price_max_; }  // no price lies beyond, on either side of 0
   Ticks open(std::int32_t bar) const { return columns_.open[static_cast<std::size_t>(bar)]; }
   Price close(std::int32_t bar) const { return close_[static_cast<std::size_t>(bar)]; }
+  const Price* closes_from(std::int32_t bar) const { return close_.data() + bar; }
   // The first bar from one on in which anything trades; size() when there is none.
   std::int32_t thawed(std::int32_t bar) const;
   // Least, greatest and sum of the closes of the bars [first, last), at least one.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "exchange.hpp"
+#include "wider.hpp"
 
 namespace quorate::lane {
 namespace {
@@ -65,6 +66,12 @@ std::int64_t part_up(std::int64_t size, std::int64_t delay, std::int64_t whole) 
   for (; rest > 0; rest -= whole) ++part;
   for (; rest <= -Wide{whole}; rest += whole) --part;
   return part;
+}
+
+// Cash and what is held at each close.
+QUORATE_WIDER void worths(const Tape::Price* closes, std::int64_t* out, std::size_t count, std::int32_t held,
+                          std::int64_t cash) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = cash + std::int64_t{held} * closes[i];
 }
 
 class Lane {
@@ -190,15 +197,18 @@ void Lane::stretch(std::int32_t end) {
   next_ = end;
 }
 
-// The curve of those bars.
+// The curve of those bars. It may run on over bars to come, which are drawn again: whole steps need no remainder.
 void Lane::draw(std::int32_t end) const {
+  constexpr std::int32_t step = 8;
   std::int64_t* out = record_->curve.data();
-  if (worth_.denominator != 1) {
+  const std::int64_t held = lots_ * worth_.numerator;
+  if (worth_.denominator != 1 || held != static_cast<std::int32_t>(held)) {
     for (std::int32_t bar = next_; bar < end; ++bar) out[bar] = equity(tape_.close(bar));
     return;
   }
-  const std::int64_t cash = cash_e8_, held = lots_ * worth_.numerator;
-  for (std::int32_t bar = next_; bar < end; ++bar) out[bar] = cash + held * tape_.close(bar);
+  const std::int32_t count = std::min((end - next_ + step - 1) / step * step, tape_.size() - next_);
+  worths(tape_.closes_from(next_), out + next_, static_cast<std::size_t>(count), static_cast<std::int32_t>(held),
+         cash_e8_);
 }
 
 void Lane::stand(std::int32_t end) {

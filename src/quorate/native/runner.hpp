@@ -183,7 +183,8 @@ class Runner {
   void remember(std::size_t i);
   void tell(Listener& listener);
   void ring(Instant until, Listener& listener);
-  void sample();
+  void sample(std::span<const MarketEvent> rows);
+  void revalue(std::int64_t instrument);
   void check_books() const;
 
   Exchange exchange_;
@@ -212,7 +213,8 @@ class Runner {
   std::vector<Trade> open_, trades_;
   Room<Instant> at_;
   Room<std::int64_t> equity_, gross_;
-  Wide traded_e8_ = 0;
+  std::vector<Wide> worths_;  // by instrument, of what is held; their sum, and that of their sizes
+  Wide worth_e8_ = 0, gross_e8_ = 0, traded_e8_ = 0;
   std::int64_t orders_ = 0, unsized_ = 0, fees_e8_ = 0, charges_e8_ = 0;
 };
 
