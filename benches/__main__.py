@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ALL = (
-    "desk", "journal", "first_run", "engine", "exchange", "runner", "lane", "formula", "analysis",
+    "desk", "journal", "first_run", "engine", "exchange", "runner", "lane", "formula", "growth", "analysis",
 )  # fmt: skip
 
 

@@ -167,7 +167,10 @@ class Settings:
 
 
 class Result:
-    """One finished run. Fills, trades and curve are made when they are first asked for, by running again."""
+    """One finished run. What was not recorded is made when it is first asked for, by running again.
+
+    All arrays are read-only and read in place: they keep the whole run alive.
+    """
 
     def __init__(self, core: _native.Run, tape: Tape, settings: Settings) -> None:
         self._core, self._tape, self._settings = core, tape, settings
@@ -229,16 +232,24 @@ class Sweep:
 
 
 def run(
-    tape: Tape, stances: Stances | ChangeSource, settings: Settings, *, number: int = 0, stepped: bool = False
+    tape: Tape,
+    stances: Stances | ChangeSource,
+    settings: Settings,
+    *,
+    number: int = 0,
+    stepped: bool = False,
+    recorded: bool = False,
 ) -> Result:
     """One run; without the GIL.
 
     ``stances``: float64 (n,) or int8 (n,), or a source, of which ``number`` is run. ``stepped``: bar by bar
-    through the exchange, the second witness. ValueError for stances outside [-1, 1]; OverflowError as the
+    through the exchange, the second witness. ``recorded``: fills, trades and curve are kept at once, for who
+    will want them; else only figures are. ValueError for stances outside [-1, 1]; OverflowError as the
     exchange.
     """
     source = stances if isinstance(stances, ChangeSource) else source_of(stances[None, :])
-    return Result(_native.run_lane(tape.core, source, number, settings.core, stepped), tape, settings)
+    core = _native.run_lane(tape.core, source, number, settings.core, stepped, recorded)
+    return Result(core, tape, settings)
 
 
 def sweep(tape: Tape, stances: Stances | ChangeSource, settings: Settings, *, threads: int) -> Floats:

@@ -25,6 +25,8 @@ using Pairs = nb::ndarray<const std::int32_t, nb::shape<-1, 2>, nb::c_contig, nb
 using Pair = std::pair<std::int64_t, std::int64_t>;
 template <typename Number>
 using Matrix = nb::ndarray<nb::numpy, Number, nb::ndim<2>>;
+template <std::size_t dimensions>
+using View = nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<dimensions>>;
 
 std::span<const std::int64_t> span(const Column& column) { return {column.data(), column.shape(0)}; }
 
@@ -48,6 +50,16 @@ Matrix<Number> matrix_of(std::vector<Row> rows) {
   return Matrix<Number>(data, {count, width}, owner);
 }
 
+// The same, read in place: its owner keeps it, unchanged.
+template <typename Row>
+View<2> view_of(nb::handle owner, const Room<Row>& rows) {
+  static_assert(sizeof(Row) % sizeof(std::int64_t) == 0);
+  constexpr std::size_t width = sizeof(Row) / sizeof(std::int64_t);
+  static const std::int64_t nothing[width] = {};
+  const auto* data = rows.empty() ? nothing : reinterpret_cast<const std::int64_t*>(rows.data());
+  return View<2>(data, {rows.size(), width}, owner);
+}
+
 // A tape with the arrays it reads.
 struct History {
   History(const std::vector<Column>& eight, const Calendar& calendar)
@@ -66,7 +78,7 @@ struct Wanted {
   std::optional<Column> stop, target;
 };
 
-// A run with what it takes to look closer: fills are kept by running again, when somebody asks for them.
+// A run with what it takes to look closer: what was not recorded is, by running again, when somebody asks.
 struct Kept {
   const Record& record(const History& history, const Wanted& wanted) {
     if (&history.tape != tape || history.tape.size() != bars) {
@@ -95,7 +107,7 @@ StanceMatrix<std::remove_const_t<typename Stances::Scalar>> source_of(const Stan
 
 // One run of a strategy of a source, kept with its fills and trades.
 Kept run_one(const History& history, const ChangeSource& source, std::size_t number, const Wanted& wanted,
-             bool stepped) {
+             bool stepped, bool recorded) {
   if (number >= source.size()) throw nb::index_error("there is no such strategy");
   if (source.bars() != static_cast<std::size_t>(history.tape.size())) {
     throw std::invalid_argument("a strategy over " + std::to_string(source.bars()) + " bars cannot run over " +
@@ -108,19 +120,10 @@ Kept run_one(const History& history, const ChangeSource& source, std::size_t num
   const auto own = source.scratch();
   source.changes(number, *own, kept.changes);
   Scratch scratch;
-  kept.statistics = run(history.tape, kept.changes, wanted.settings, scratch, nullptr, stepped);
+  Record* record = recorded ? &kept.kept.emplace() : nullptr;
+  kept.statistics = run(history.tape, kept.changes, wanted.settings, scratch, record, stepped);
   kept.stepped = scratch.stepped;
   return kept;
-}
-
-nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> equity_of(Kept& kept, const History& history,
-                                                            const Wanted& wanted) {
-  auto out = std::make_unique<std::vector<std::int64_t>>(static_cast<std::size_t>(history.tape.size()));
-  equity(history.tape, wanted.settings, kept.record(history, wanted), *out);
-  auto* data = out->data();
-  const std::size_t count = out->size();
-  nb::capsule owner(out.release(), [](void* p) noexcept { delete static_cast<std::vector<std::int64_t>*>(p); });
-  return {data, {count}, owner};
 }
 
 Matrix<std::int32_t> changes_in(const ChangeSource& source, std::size_t number) {
@@ -217,15 +220,18 @@ void bind_lane(nb::module_& m) {
              return matrix_of<double>(std::vector<Statistics>{kept.statistics});
            }, "float64 (1, k): the columns of statistic_names().")
       .def_ro("stepped", &Kept::stepped, "Whether it went bar by bar through the exchange.")
-      .def("fills", [](Kept& kept, const History& history, const Wanted& wanted) {
-             return matrix_of<std::int64_t>(kept.record(history, wanted).fills);
-           }, "tape"_a, "settings"_a, "int64 (k, 10).")
-      .def("trades", [](Kept& kept, const History& history, const Wanted& wanted) {
-             return matrix_of<std::int64_t>(trades(wanted.settings.terms, kept.record(history, wanted)));
-           }, "tape"_a, "settings"_a, "int64 (k, 13).")
-      .def("equity", &equity_of, "tape"_a, "settings"_a, "int64 (n,): equity at every close, 1e-8.");
+      .def("fills", [](nb::handle_t<Kept> self, const History& history, const Wanted& wanted) {
+             return view_of(self, nb::cast<Kept&>(self).record(history, wanted).fills);
+           }, "tape"_a, "settings"_a, "int64 (k, 10), read-only.")
+      .def("trades", [](nb::handle_t<Kept> self, const History& history, const Wanted& wanted) {
+             return view_of(self, nb::cast<Kept&>(self).record(history, wanted).trades);
+           }, "tape"_a, "settings"_a, "int64 (k, 13), read-only.")
+      .def("equity", [](nb::handle_t<Kept> self, const History& history, const Wanted& wanted) {
+             const auto& curve = nb::cast<Kept&>(self).record(history, wanted).curve;
+             return View<1>(curve.data(), {curve.size()}, self);
+           }, "tape"_a, "settings"_a, "int64 (n,), read-only: equity at every close, 1e-8.");
   m.def("run_lane", &run_one, "tape"_a, "source"_a, "number"_a, "settings"_a, "stepped"_a = false,
-        "One strategy of a source; without the GIL.");
+        "recorded"_a = false, "One strategy of a source; without the GIL.");
   m.def("summarise", &summary, "at"_a, "equity_e8"_a, "trades"_a, "cash_e8"_a, "sums"_a, "days_per_year"_a, "interval_ns"_a,
         "float64 (1, k): the figures of any run.");
   m.def("statistic_names", [] {

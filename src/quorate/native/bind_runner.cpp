@@ -21,7 +21,6 @@ namespace {
 using namespace quorate;
 using namespace quorate::exchange;
 using Rows = nb::ndarray<const std::int64_t, nb::shape<-1, 10>, nb::c_contig, nb::device::cpu>;
-using Ints = nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>>;
 using Table = nb::ndarray<nb::numpy, std::int64_t, nb::ndim<2>>;
 using View = nb::ndarray<nb::numpy, const double, nb::ndim<1>>;
 using Instants = nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<1>>;
@@ -64,7 +63,11 @@ Array copy_of(const T* data, std::size_t size) {
   return Array(raw, {size}, owner);
 }
 
-Ints ints(const std::vector<std::int64_t>& from) { return copy_of<Ints>(from.data(), from.size()); }
+// What has been sampled so far, read in place: room for all of it was made before, and no sample changes.
+Instants samples(nb::handle owner, const Room<std::int64_t>& from) {
+  static const std::int64_t nothing = 0;
+  return {from.empty() ? &nothing : from.data(), {from.size()}, owner};
+}
 
 template <typename Row>
 Table table_of(const std::vector<Row>& rows) {
@@ -372,9 +375,9 @@ void bind_results(nb::class_<Desk>& runner) {
       .def_prop_ro("charges_e8", [](Desk& d) { return d.runner.charges_e8(); })
       .def_prop_ro("reports", [](Desk& d) { return table_of(d.runner.reports()); }, nb::rv_policy::automatic)
       .def_prop_ro("trades", [](Desk& d) { return table_of(d.runner.trades()); }, nb::rv_policy::automatic)
-      .def_prop_ro("at", [](Desk& d) { return ints(d.runner.at()); }, nb::rv_policy::automatic)
-      .def_prop_ro("equity", [](Desk& d) { return ints(d.runner.equity()); }, nb::rv_policy::automatic)
-      .def_prop_ro("gross", [](Desk& d) { return ints(d.runner.gross()); }, nb::rv_policy::automatic);
+      .def_prop_ro("at", [](nb::handle_t<Desk> d) { return samples(d, nb::cast<Desk&>(d).runner.at()); })
+      .def_prop_ro("equity", [](nb::handle_t<Desk> d) { return samples(d, nb::cast<Desk&>(d).runner.equity()); })
+      .def_prop_ro("gross", [](nb::handle_t<Desk> d) { return samples(d, nb::cast<Desk&>(d).runner.gross()); });
 }
 
 }  // namespace

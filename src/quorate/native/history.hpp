@@ -49,11 +49,15 @@ class Tape {
   std::int64_t price_max() const { return price_max_; }  // no price lies beyond, on either side of 0
   Ticks open(std::int32_t bar) const { return columns_.open[static_cast<std::size_t>(bar)]; }
   Price close(std::int32_t bar) const { return close_[static_cast<std::size_t>(bar)]; }
+  const Price* closes_from(std::int32_t bar) const { return close_.data() + bar; }
   // The first bar from one on in which anything trades; size() when there is none.
   std::int32_t thawed(std::int32_t bar) const;
   // Least, greatest and sum of the closes of the bars [first, last), at least one.
   Range closes(std::int32_t first, std::int32_t last) const;
   // Asks the memory for what an order sent at this bar's close will need, with the bar's extremes or without.
+#ifdef __GNUC__
+  [[gnu::always_inline]]  // a call of it would be left out: to the compiler, asking beforehand does nothing
+#endif
   void expect(std::int32_t bar, bool extremes) const {
 #ifdef __GNUC__
     const auto i = static_cast<std::size_t>(bar);

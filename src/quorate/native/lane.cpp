@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "exchange.hpp"
+#include "wider.hpp"
 
 namespace quorate::lane {
 namespace {
@@ -67,6 +68,12 @@ std::int64_t part_up(std::int64_t size, std::int64_t delay, std::int64_t whole) 
   return part;
 }
 
+// Cash and what is held at each close.
+QUORATE_WIDER void worths(const Tape::Price* closes, std::int64_t* out, std::size_t count, std::int32_t held,
+                          std::int64_t cash) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = cash + std::int64_t{held} * closes[i];
+}
+
 class Lane {
  public:
   Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record);
@@ -88,6 +95,7 @@ class Lane {
   Lots target_of(std::int32_t stance_e6, Ticks close) const;
   void advance(std::int32_t end);
   void stretch(std::int32_t end);
+  void draw(std::int32_t end) const;
   void stand(std::int32_t end);
   void climb(std::int32_t end);
   void charge(std::int32_t bar);
@@ -131,7 +139,7 @@ Lane::Lane(const Tape& tape, const Settings& settings, Scratch& scratch, Record*
       taker_(terms_.taker.denominator), commission_(terms_.commission.denominator),
       margin_(terms_.margin.denominator), fine_(share_of(friction_).fine), cash_e8_(settings.cash_e8),
       water_(settings.cash_e8, tape.at(0) - tape.calendar().interval_ns), days_(scratch.days),
-      record_(record), log_(nullptr) {
+      record_(record), log_(record == nullptr ? nullptr : &record->trades) {
   free_ = !tape.is_quoted() && terms_.half_spread.numerator == 0 && terms_.slippage.numerator == 0 &&
           settings.latency_ns == 0;
   financed_ = terms_.pays != exchange::Financing::nobody && terms_.financing.numerator != 0;
@@ -182,12 +190,27 @@ void Lane::stretch(std::int32_t end) {
                           static_cast<double>(closes.sum);
   }
   totals_.equity_sum += static_cast<double>(end - next_) * static_cast<double>(cash_e8_);
+  if (record_ != nullptr) draw(end);
   const auto ends = tape_.day_ends();
   for (; day_end_ < ends.size() && ends[day_end_].bar < end; ++day_end_) {
     const DayEnd& day = ends[day_end_];
     days_.insert(days_.end(), static_cast<std::size_t>(day.days), equity(tape_.close(day.bar)));
   }
   next_ = end;
+}
+
+// The curve of those bars. It may run on over bars to come, which are drawn again: whole steps need no remainder.
+void Lane::draw(std::int32_t end) const {
+  constexpr std::int32_t step = 8;
+  std::int64_t* out = record_->curve.data();
+  const std::int64_t held = lots_ * worth_.numerator;
+  if (worth_.denominator != 1 || held != static_cast<std::int32_t>(held)) {
+    for (std::int32_t bar = next_; bar < end; ++bar) out[bar] = equity(tape_.close(bar));
+    return;
+  }
+  const std::int32_t count = std::min((end - next_ + step - 1) / step * step, tape_.size() - next_);
+  worths(tape_.closes_from(next_), out + next_, static_cast<std::size_t>(count), static_cast<std::int32_t>(held),
+         cash_e8_);
 }
 
 void Lane::stand(std::int32_t end) {
@@ -216,7 +239,6 @@ void Lane::charge(std::int32_t bar) {
   if (owed == 0) return;
   cash_e8_ = within(Wide{cash_e8_} - owed);
   totals_.financing_e8 += owed;
-  if (record_ != nullptr) record_->charges.push_back({bar, owed});
 }
 
 // The first bar after one that an order meets; size() when none is left.
@@ -340,7 +362,10 @@ Lots Lane::target_of(std::int32_t stance_e6, Ticks close) const {
 
 Statistics Lane::run(std::span<const Change> changes) {
   std::int32_t stance = 0, met = -1;  // acted on; the bar of the last fill
-  if (record_ != nullptr) record_->fills.reserve(2 * changes.size());
+  if (record_ != nullptr) {
+    record_->fills.reserve(2 * changes.size());
+    record_->trades.reserve(changes.size());
+  }
   for (std::size_t i = 0; i < changes.size(); ++i) {
     if (i + ahead < changes.size()) tape_.expect(changes[i + ahead].bar, !free_);
     while (i + 1 < changes.size() && changes[i + 1].bar <= met) ++i;

@@ -8,6 +8,7 @@
 #include "change.hpp"
 #include "costs.hpp"
 #include "history.hpp"
+#include "room.hpp"
 #include "statistics.hpp"
 
 namespace quorate::lane {
@@ -28,16 +29,12 @@ struct Settings {
   std::span<const Ticks> stop, target;
 };
 
-// Financing paid at the first bar of a day.
-struct Charge {
-  std::int64_t bar;
-  std::int64_t paid_e8;
-};
-
-// All that happened in a run that is kept; trades and equity follow from it.
+// All that happened in a run, where somebody wants to see it. `trades`: the closed ones, in the order they
+// closed. `curve`: equity at the close of every bar, 1e-8.
 struct Record {
-  std::vector<Fill> fills;
-  std::vector<Charge> charges;
+  Room<Fill> fills;
+  Room<Trade> trades;
+  Room<std::int64_t> curve;
 };
 
 // What a thread works with; it may be used for one run after another.
@@ -56,12 +53,6 @@ struct Scratch {
 // std::invalid_argument: settings or changes that make no sense. Overflow: as the exchange.
 Statistics run(const Tape& tape, std::span<const Change> changes, const Settings& settings, Scratch& scratch,
                Record* record = nullptr, bool stepped = false);
-
-// Equity at the close of every bar of a recorded run, 1e-8.
-void equity(const Tape& tape, const Settings& settings, const Record& record, std::span<std::int64_t> out);
-
-// The closed trades of a recorded run.
-std::vector<Trade> trades(const exchange::Terms& terms, const Record& record);
 
 // Signed lots that a stance means at a close. None under one lot, without equity, or at a worthless price.
 Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wide lot_worth_e8);

@@ -23,7 +23,7 @@ void Stream::keep() {
   kept_ = true;
   start_.reserve(bars_max_);
   at_.reserve(bars_max_);
-  for (std::vector<double>& each : values_) each.reserve(bars_max_);
+  for (Room<double>& each : values_) each.reserve(bars_max_);
 }
 
 void Stream::remember(const Candle& candle) {

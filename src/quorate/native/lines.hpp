@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "indicators.hpp"
+#include "room.hpp"
 #include "window.hpp"
 
 namespace quorate {
@@ -46,13 +47,13 @@ class Line {
   bool crossed_below(double level) const { return before_ >= level && now_ < level; }
 
   const std::string& name() const { return name_; }
-  const std::vector<double>& values() const { return values_; }
+  const Room<double>& values() const { return values_; }
 
  private:
   std::string name_;
   double now_ = undefined;
   double before_ = undefined;
-  std::vector<double> values_;
+  Room<double> values_;
 };
 
 // The closed bars of one instrument and interval, with the lines over them; once somebody asks, as columns too.
@@ -114,8 +115,8 @@ class Stream {
   std::size_t size_ = 0;
   bool kept_ = false;
   Candle last_{};
-  std::vector<std::int64_t> start_, at_;
-  std::vector<double> values_[columns];
+  Room<std::int64_t> start_, at_;
+  Room<double> values_[columns];
   std::deque<Slot> slots_;
   std::deque<Line> lines_;  // their places never move
 };

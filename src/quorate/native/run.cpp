@@ -1,4 +1,4 @@
-// The door to a run: what is checked before it, how it is sized, and what is made from its record after it.
+// The door to a run: what is checked before it, how it is sized, and which way it goes.
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -69,61 +69,18 @@ Lots wanted(const Size& size, std::int32_t stance_e6, std::int64_t equity_e8, Wi
   return sign * exchange::narrow(whole / part, "lots");
 }
 
-void equity(const Tape& tape, const Settings& settings, const Record& record, std::span<std::int64_t> out) {
-  const Terms& terms = settings.terms;
-  Wide cash = settings.cash_e8;
-  Lots lots = 0;
-  auto fill = record.fills.begin();
-  auto charge = record.charges.begin();
-  const auto next = [&] {  // the bar from which cash or lots differ
-    std::int64_t bar = tape.size();
-    if (fill != record.fills.end()) bar = fill->bar;
-    return charge != record.charges.end() ? std::min(bar, charge->bar) : bar;
-  };
-  for (std::int64_t bar = 0; bar < tape.size();) {
-    for (; charge != record.charges.end() && charge->bar == bar; ++charge) cash -= charge->paid_e8;
-    for (; fill != record.fills.end() && fill->bar == bar; ++fill) {
-      cash -= terms.worth_e8(fill->price, fill->lots * fill->sign()) + fill->fee_e8;
-      lots += fill->lots * fill->sign();
-    }
-    const std::int64_t end = next();
-    const Wide each = Wide{lots} * terms.worth.numerator, most = each * tape.price_max();
-    if (tape.is_narrow() && terms.worth.denominator == 1 && most <= room && -most <= room && cash <= room &&
-        -cash <= room) {
-      const auto held = static_cast<std::int64_t>(each), paid = static_cast<std::int64_t>(cash);
-      for (; bar < end; ++bar) {
-        out[static_cast<std::size_t>(bar)] = paid + held * tape.close(static_cast<std::int32_t>(bar));
-      }
-    }
-    for (; bar < end; ++bar) {
-      const auto i = static_cast<std::size_t>(bar);
-      const Wide worth = lots == 0 ? 0 : terms.worth_e8(tape.columns().close[i], lots);
-      out[i] = exchange::narrow(cash + worth, "equity");
-    }
-  }
-}
-
-std::vector<Trade> trades(const Terms& terms, const Record& record) {
-  std::vector<Trade> closed;
-  closed.reserve(record.fills.size());
-  TradeLog log(&closed);
-  for (const Fill& fill : record.fills) {
-    const Lots lots = fill.lots * fill.sign();
-    const Wide paid = terms.worth_e8(fill.price, lots);
-    const auto beside = [&](Ticks bound) {
-      return bound == fill.price ? 0 : static_cast<std::int64_t>(paid - terms.worth_e8(bound, lots));
-    };
-    log.on(fill, static_cast<std::int64_t>(paid), beside(fill.best), beside(fill.worst));
-  }
-  return closed;
-}
-
 Statistics run(const Tape& tape, std::span<const Change> changes, const Settings& settings, Scratch& scratch,
                Record* record, bool stepped) {
   check(tape, changes, settings);
+  const auto begin = [&] {
+    if (record == nullptr) return;
+    *record = {};
+    record->curve.resize(static_cast<std::size_t>(tape.size()));
+  };
+  begin();
   if (!stepped && tape.is_narrow() && settings.stop.empty()) {
     if (const auto done = run_fast(tape, changes, settings, scratch, record)) return *done;
-    if (record != nullptr) *record = {};
+    begin();
   }
   return run_stepped(tape, changes, settings, scratch, record);
 }

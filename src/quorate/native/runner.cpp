@@ -55,6 +55,7 @@ Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<co
   }
   markets_.resize(count);
   desires_.resize(count);
+  worths_.resize(count);
   open_.resize(count);
   for (const MarketEvent& row : rows_) {
     if (row.kind == MarketEvent::bar) ++markets_[place(row.instrument)].bars;
@@ -157,6 +158,7 @@ void Runner::run(Listener& listener) {
     if (waiting_) decide_waiting();
     if (timer_due_ <= at) ring(at, listener);
     if (limits_) obey();
+    revalue(rows_.subspan(first, next - first));
     // A curve of bars' closes and of the end, as without ticks.
     if (!driven_ || next == rows_.size() || !is_tick(rows_[first])) sample();
   }
@@ -246,17 +248,29 @@ void Runner::sample() {
       gross_.push_back(all < 0 ? -all : all);
       return;
     }
+    revalue(0);
   }
-  Wide gross = 0;
-  Wide equity = ledger.cash_e8();
-  for (std::size_t i = 0; i < ledger.size(); ++i) {
-    if (ledger.lots(i) == 0) continue;
-    const Wide worth = exchange_.terms()[i].worth_e8(ledger.mark(i), ledger.lots(i));
-    gross = add(gross, magnitude(worth));
-    equity = add(equity, worth);
-  }
-  equity_.push_back(narrow(equity, "equity"));
-  gross_.push_back(narrow(gross, "exposure"));
+  equity_.push_back(narrow(add(ledger.cash_e8(), worth_e8_), "equity"));
+  gross_.push_back(narrow(gross_e8_, "exposure"));
+}
+
+// Takes over what lots are worth by now. Only a fill or a row of its own can have changed that of an instrument, so
+// that an instant costs what happens in it, however many there are. One alone is valued where it is asked for.
+void Runner::revalue(std::span<const MarketEvent> rows) {
+  if (worths_.size() == 1) return;
+  for (const Report& report : fresh_) revalue(report.instrument);
+  for (const MarketEvent& event : rows) revalue(event.instrument);
+}
+
+void Runner::revalue(std::int64_t instrument) {
+  const auto i = static_cast<std::size_t>(instrument);
+  if (i >= worths_.size()) return;
+  const Ledger& ledger = exchange_.ledger();
+  if (ledger.lots(i) == 0 && worths_[i] == 0) return;
+  const Wide worth = exchange_.terms()[i].worth_e8(ledger.mark(i), ledger.lots(i));
+  worth_e8_ = add(worth_e8_, add(worth, -worths_[i]));
+  gross_e8_ = add(gross_e8_, add(magnitude(worth), -magnitude(worths_[i])));
+  worths_[i] = worth;
 }
 
 // ---- orders --------------------------------------------------------------------------------------------

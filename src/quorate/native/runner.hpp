@@ -126,9 +126,9 @@ class Runner {
   // ---- what came of it ----
   const std::vector<Report>& reports() const { return kept_; }  // all but accepted, settled and held
   const std::vector<Trade>& trades() const { return trades_; }
-  const std::vector<Instant>& at() const { return at_; }
-  const std::vector<std::int64_t>& equity() const { return equity_; }
-  const std::vector<std::int64_t>& gross() const { return gross_; }
+  const Room<Instant>& at() const { return at_; }
+  const Room<std::int64_t>& equity() const { return equity_; }
+  const Room<std::int64_t>& gross() const { return gross_; }
   const std::optional<limits::Limits>& limits() const { return limits_; }
   const std::vector<Review>& reviews() const { return reviews_; }
   std::int64_t orders() const { return orders_; }
@@ -193,6 +193,8 @@ class Runner {
   void tell(Listener& listener);
   void ring(Instant until, Listener& listener);
   void sample();
+  void revalue(std::span<const MarketEvent> rows);
+  void revalue(std::int64_t instrument);
   void check_books() const;
 
   Exchange exchange_;
@@ -221,9 +223,10 @@ class Runner {
   std::vector<OrderState> states_;
   std::vector<Report> fresh_, kept_;
   std::vector<Trade> open_, trades_;
-  std::vector<Instant> at_;
-  std::vector<std::int64_t> equity_, gross_;
-  Wide traded_e8_ = 0;
+  Room<Instant> at_;
+  Room<std::int64_t> equity_, gross_;
+  std::vector<Wide> worths_;  // by instrument, of what is held; their sum, and that of their sizes
+  Wide worth_e8_ = 0, gross_e8_ = 0, traded_e8_ = 0;
   std::int64_t orders_ = 0, unsized_ = 0, fees_e8_ = 0, charges_e8_ = 0;
 };
 

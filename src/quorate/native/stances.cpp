@@ -57,6 +57,15 @@ unsigned differing(const Stance* at) {
   for (std::size_t i = 0; i < step * sizeof(Stance); i += 8) any |= word(here + i) ^ word(before + i);
   if (any == 0) return 0;
   unsigned found = 0;
+  if constexpr (sizeof(Stance) == 1 && std::endian::native == std::endian::little) {
+    constexpr std::uint64_t low = 0x7f7f'7f7f'7f7f'7f7f, ones = 0x0102'0408'1020'4080;
+    for (std::size_t i = 0; i < step; i += 8) {
+      const std::uint64_t x = word(here + i) ^ word(before + i);
+      const std::uint64_t tops = (((x & low) + low) | x) & ~low;  // the top bit of each byte that is not zero
+      found |= static_cast<unsigned>((tops >> 7) * ones >> 56) << i;  // a product that moves them together
+    }
+    return found;
+  }
   for (std::size_t i = 0; i < step; ++i) {
     const bool same = std::memcmp(at + i, at + i - 1, sizeof(Stance)) == 0;
     found |= (same ? 0U : 1U) << i;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "events.hpp"
+#include "room.hpp"
 
 namespace quorate::lane {
 
@@ -131,12 +132,12 @@ class Tally {
 // lots at the fill's price, `better_e8` and `worse_e8` what its own bounds would have added to the result.
 class TradeLog {
  public:
-  explicit TradeLog(std::vector<Trade>* kept) : kept_(kept) {}
+  explicit TradeLog(Room<Trade>* kept) : kept_(kept) {}
   void on(const Fill& fill, std::int64_t paid_e8, std::int64_t better_e8, std::int64_t worse_e8);
   const Tally& tally() const { return tally_; }
 
  private:
-  std::vector<Trade>* kept_;
+  Room<Trade>* kept_;
   Trade open_{};
   Lots lots_ = 0;
   std::int64_t flow_e8_ = 0;  // received less paid in the open trade

@@ -1,4 +1,5 @@
 // A run of stances bar by bar through the exchange: what the fast lane must equal, and what goes where it cannot.
+#include <algorithm>
 #include <stdexcept>
 
 #include "exchange.hpp"
@@ -14,7 +15,7 @@ class Stepped {
  public:
   Stepped(const Tape& tape, const Settings& settings, Scratch& scratch, Record* record)
       : tape_(tape), settings_(settings), venue_({settings.terms}, settings.cash_e8, settings.latency_ns),
-        equity_(scratch.days), record_(record), log_(nullptr) {
+        equity_(scratch.days), record_(record), log_(record == nullptr ? nullptr : &record->trades) {
     totals_.start_e8 = settings.cash_e8;
     equity_.clear();
     scratch.stepped = true;
@@ -28,6 +29,7 @@ class Stepped {
       if (next < changes.size() && changes[next].bar == bar) wanted_e6 = changes[next++].stance_e6;
       if (pending_ == 0 && wanted_e6 != stance_e6_) decide(bar, wanted_e6);
     }
+    if (record_ != nullptr) std::copy(equity_.begin(), equity_.end(), record_->curve.begin());
     return summarise(tape_.columns().at, equity_, log_.tally(), totals_, tape_.calendar());
   }
 
@@ -63,7 +65,6 @@ class Stepped {
         break;
       case Report::Kind::charged:
         totals_.financing_e8 += report.money_e8;
-        if (record_ != nullptr) record_->charges.push_back({bar, report.money_e8});
         break;
       default:
         break;
