@@ -1,10 +1,10 @@
-"""Many order types in one strategy: stop-limits of one group, then a target and a trailing stop that shrink together."""
+"""Many order types in one: stop-limits of a group, then a target and a trailing stop that shrink together."""
 
 from quorate import Strategy
 
 
 class OrderTypes(Strategy):
-    """A breakout either way from the last close; what it opened leaves at a target or by a stop that follows."""
+    """A breakout either way; what it opened leaves at a target, or by a stop that follows."""
 
     window: int = 24
     reach: float = 1.5

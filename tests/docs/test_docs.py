@@ -138,6 +138,7 @@ def test_the_pages_with_an_executed_example_are_these() -> None:
         "docs/formulas.md",
         "docs/life-of-a-tick.md",
         "docs/life-of-an-order.md",
+        "docs/order-types.md",
         "docs/statistics.md",
         "docs/strategies.md",
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import COMMAND, one_object, quorate, walk, write_bars
+from tests.support import ROOT
 
 posix = pytest.mark.skipif(os.name != "posix", reason="closes streams by a POSIX shell")
 full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -86,3 +87,33 @@ def test_an_agent_that_cannot_say_its_features_is_bad_input(tmp_path: Path) -> N
     words = ("--plugin", str(plugin), "--set", "agents.odd={}", "--json")
     done = quorate("backtest", "--data", str(path), *words, cwd=tmp_path)
     assert done.returncode == 2 and "agents.odd: cannot say its features" in done.stderr
+
+
+SWEEP = "sweep --strategy {} --grid fast=5:9 --grid slow=20,30 --top 8 --data synthetic:seed=3,bars=300"
+READERS = {"head": "head -1", "nobody": "true"}
+
+
+@posix
+@pytest.mark.parametrize("reader", sorted(READERS))
+@pytest.mark.parametrize("words", ["runs list", "doctor", "--help", "config show --json", SWEEP])
+def test_a_reader_who_leaves_is_no_failure(tmp_path: Path, words: str, reader: str) -> None:
+    words = words.format(shlex.quote(str(ROOT / "examples" / "sma_cross_event.py")))
+    code = tmp_path / "code"
+    line = f"({shlex.join(COMMAND)} {words}; echo $? >{shlex.quote(str(code))}) | {READERS[reader]}"
+    done = quorate(cwd=tmp_path, before=["sh", "-c", line])
+    assert (code.read_text("utf-8").strip(), done.stderr) == ("0", "")
+    assert done.stdout.count("\n") == (reader == "head")
+
+
+def test_another_broken_pipe_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terminal still reads: what broke is something else, and that is a failure."""
+    from quorate.cli import main
+
+    def broken(words: list[str], **_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(main, "app", broken)
+    assert main.invoke(["runs", "list"]) != 0
+    assert "Broken pipe" in capsys.readouterr().err

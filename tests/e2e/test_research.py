@@ -225,4 +225,109 @@ def test_the_sweep_command_ranks_and_draws(tmp_path: Path) -> None:
     drawn = [line for line in lines if line.endswith("|")]
     assert len(drawn) == 3
     assert "@" in "".join(drawn)
-    assert any("12 combinations were tried" in line for line in lines)
+    assert any("best of 12 tries" in line for line in lines)
+
+
+# ---- what a sweep is worth -----------------------------------------------------------------------------
+
+
+def test_a_sweep_counts_its_tries_against_its_best() -> None:
+    found = perform_sweep(asked("sma_cross_event"), ["fast=5:9", "slow=20:60:5"]).result
+    judged = found["significance"]
+    assert (judged["trials"], found["trials"]) == (32, 32)
+    assert judged["sharpe"] == pytest.approx(found["rows"][0]["sharpe"], rel=1e-12)
+    assert judged["sharpe_of_luck"] > 0
+    assert 0 <= judged["deflated_sharpe"] <= 1 and 0 <= judged["pbo"] <= 1
+    assert judged["says"] in found["notes"]
+    fewer = perform_sweep(asked("sma_cross_event"), ["fast=5:7", "slow=20:60:5"]).result["significance"]
+    assert fewer["sharpe_of_luck"] != judged["sharpe_of_luck"]
+
+
+def test_native_and_single_runs_are_judged_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate.app import sweep
+
+    ask, grid = asked("sma_cross_formula"), ["fast=5:9", "slow=20,30"]
+    native = perform_sweep(ask, grid).result["significance"]
+    monkeypatch.setattr(sweep, "stays_native", lambda prepared: False)
+    single = perform_sweep(ask, grid).result["significance"]
+    assert native.pop("says") and single.pop("says")
+    assert native == pytest.approx(single, rel=1e-9)
+
+
+def test_too_many_combinations_have_no_pbo(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate.app import sweep, trials
+
+    for module in (sweep, trials):
+        monkeypatch.setattr(module, "PBO_MAX", 3)
+    judged = perform_sweep(asked("sma_cross_event"), ["fast=5:9"]).result["significance"]
+    assert judged["pbo"] is None and "more than 3 combinations" in judged["says"]
+    assert judged["deflated_sharpe"] is not None
+
+
+# ---- the report ----------------------------------------------------------------------------------------
+
+
+def test_a_research_run_has_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORATE_HOME", str(tmp_path / "home"))
+    place = tmp_path / "new" / "mine.html"
+    result = perform_research(asked("order_types"), report=place).result
+    assert result["report"] == str(place)
+    page = place.read_text("utf-8")
+    for said in (
+        "order_types.py (OrderTypes)", "Buy and hold", "Random trader", "pessimistic", "optimistic",
+        "Targets", result["orders_digest"], result["config"]["strategy_sha256"],
+        "No shield looked at these orders", "latency 250ms", 'id="equity-t"', "no shield, no rulebook",
+    ):  # fmt: skip
+        assert said in page, said
+    for foreign in ("Halts and vetoes", "Head of the chain", "Verdicts by rule", "By agent"):
+        assert foreign not in page, foreign
+    orders = page.split("Orders sent</")[1][:200]
+    assert f"{result['orders']:,}" in orders
+    kept = json.loads((tmp_path / "home" / "runs" / result["run_id"] / "result.json").read_text("utf-8"))
+    assert kept["report"] == str(place)
+    beside = perform_research(asked("order_types")).result
+    assert Path(beside["report"]).parent.name == beside["run_id"]
+
+
+@pytest.mark.parametrize("place", ["", "file.txt/mine.html"])
+def test_a_report_that_cannot_be_is_told_before_the_run(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(InputError, match="the report"):
+        perform_research(asked("order_types"), report=tmp_path / place)
+
+
+def test_a_sweep_has_a_page_with_its_ground(tmp_path: Path) -> None:
+    place = tmp_path / "ground.html"
+    swept = perform_sweep(asked("sma_cross_event"), ["fast=5:9", "slow=20:40:5"], report=place)
+    assert swept.result["report"] == str(place)
+    page = place.read_text("utf-8")
+    best = swept.result["rows"][0]
+    assert page.count('class="cell ') == 16
+    assert f"the chosen one is fast {best['fast']}, slow {best['slow']}" in page
+    for row in swept.rows:
+        assert f"fast {row['fast']}, slow {row['slow']}: sharpe" in page
+    for said in (swept.result["significance"]["says"], "Believe a plateau before a peak", 'id="equity-t"'):
+        assert said in page, said
+    assert "http" not in page and "<script" not in page
+    line = place.with_name("line.html")
+    perform_sweep(asked("sma_cross_event", data=SMALL), ["fast=5:9"], report=line)
+    assert line.read_text("utf-8").count('class="cell ') == 4
+
+
+def test_tables_show_returns_in_per_cent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from quorate.cli.main import invoke
+
+    words = [
+        "sweep",
+        "--strategy",
+        str(EXAMPLES / "sma_cross_event.py"),
+        "--data",
+        SMALL,
+        "--grid",
+        "fast=5,6",
+    ]
+    assert invoke(words) == 0
+    shown = capsys.readouterr().out.splitlines()[3].split("  ")
+    assert invoke([*words, "--json"]) == 0
+    best = one_object(capsys.readouterr().out)["rows"][0]
+    assert f"{abs(100 * best['total_return']):.2f} %" in " ".join(shown)

@@ -130,10 +130,12 @@ def overview_chart(name: str, closes: Closes, rows: Sequence[TradeRow], currency
     return svg(f"overview-{name}", WIDE, 362, f"{name}: the whole run", text, body)
 
 
-def standing_chart(desk: float, pessimistic: float, optimistic: float, compared: Baselines) -> str:
-    """The desk's return with its interval, on one axis with the three baselines. All fractions."""
+def standing_chart(
+    desk: float, pessimistic: float, optimistic: float, compared: Baselines, who: str = "desk"
+) -> str:
+    """The desk's (or another's) return with its interval, on one axis with three baselines. All fractions."""
     hold, random = compared.buy_and_hold, compared.random
-    rows = [("desk", "desk", pessimistic, desk, optimistic)]
+    rows = [(who, "desk", pessimistic, desk, optimistic)]
     if hold:
         rows.append(("buy and hold", "other", hold.total_return, hold.total_return, hold.total_return))
     if random:

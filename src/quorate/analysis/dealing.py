@@ -100,10 +100,11 @@ ORDERS = entries(
         "Orders sent",
         Unit.COUNT,
         _F,
-        "Orders the shield let pass; legs of brackets live at the venue and are not counted.",
+        "Orders that went out, at a desk past the shield; legs of brackets live at the venue and are not "
+        "counted.",
         "count",
         "definition",
-        lambda s: len(s.stats.approved),
+        lambda s: len(s.stats.approved) if s.stats.sent is None else s.stats.sent,
     ),
     (
         "orders_vetoed",

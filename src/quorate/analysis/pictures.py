@@ -5,7 +5,9 @@ In the manner of ``charts``: SVG text, colours by the page, gain and loss told a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from quorate.analysis.marks import (
     area,
     bar,
     cross,
+    cut,
     dot,
     label,
     line,
@@ -151,3 +154,48 @@ def _some(count: int) -> list[int]:
     if count <= POINTS_MARKED:
         return list(range(count))
     return sorted(set(np.linspace(0, count - 1, POINTS_MARKED).astype(np.int64).tolist()))
+
+
+def heat_chart(
+    rows: tuple[str, Sequence[str]],
+    columns: tuple[str, Sequence[str]],
+    values: Floats,
+    chosen: tuple[int, int],
+    measure: str,
+) -> str:
+    """A measure over two parameters, named with their values: float64[rows, columns], NaN where undefined.
+
+    The stronger the further from zero; below zero another colour and a minus sign. The chosen cell is framed.
+    """
+    (down, ups), (over, sides) = rows, columns
+    known = np.isfinite(values)
+    most = float(np.abs(values[known]).max()) if known.any() else 0.0
+    wide, high = (WIDE - RIGHT - LEFT) / len(sides), min(34.0, max(9.0, 520 / len(ups)))
+    body = [label(LEFT, 18, "unit", f"{over} across, {down} down")]
+    every = max(1, math.ceil(34 / wide))
+    for place, name in enumerate(sides):
+        if place % every == 0:
+            body.append(label(LEFT + (place + 0.5) * wide, 38, "tick mid", cut(name, 8)))
+    skip = max(1, math.ceil(14 / high))
+    for place, name in enumerate(ups):
+        if place % skip == 0:
+            body.append(label(LEFT - 8, 46 + (place + 0.5) * high + 3.5, "tick end", cut(name, 9)))
+    for i, j in np.ndindex(values.shape):
+        x, y, value = LEFT + j * wide, 46 + i * high, float(values[i, j])
+        text = words.number(value) if known[i, j] else "not defined"
+        tip = escape(f"{down} {ups[i]}, {over} {sides[j]}: {measure} {text}")
+        kind = "none" if not known[i, j] else "loss" if value < 0 else "gain"
+        shade = 0.06 + 0.74 * abs(value) / most if known[i, j] and most else 1.0
+        body.append(
+            f'<rect class="cell {kind}" x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" '
+            f'fill-opacity="{shade:.3f}"><title>{tip}</title></rect>'
+        )
+        if wide >= 44 and high >= 18:
+            body.append(label(x + wide / 2, y + high / 2 + 4, "num mid", text if known[i, j] else "–"))
+    x, y = LEFT + chosen[1] * wide, 46 + chosen[0] * high
+    body.append(bar("chosen", x, y, wide, high))
+    text = (
+        f"{measure} over {len(ups)} values of {down} and {len(sides)} of {over}; "
+        f"the chosen one is {down} {ups[chosen[0]]}, {over} {sides[chosen[1]]}."
+    )
+    return svg("heat", WIDE, round(56 + len(ups) * high), f"{measure} by parameters", text, body)

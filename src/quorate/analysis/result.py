@@ -119,7 +119,8 @@ class RunStats:
     ``interval`` is the bar's length in ns. ``gross``: int64[n] gross exposure in 1e-8 at each instant of the
     curve, empty where nobody sampled it. ``decisions`` need only hold those that opened trades, ``approved``
     the verdicts of orders that passed. ``references`` are the ticks each approved order was decided at, by
-    order; ``rejected``, ``cancelled``, ``expired`` how many the venue ended so, None where nobody counted.
+    order; ``sent``: how many orders there were, None for those approved; ``rejected``, ``cancelled``,
+    ``expired``: how many the venue ended so, None where nobody counted.
     ``fees`` is all the account paid, rolls included, None to add up the fills' own; ``charges`` is financing
     paid; ``spread`` and ``slippage`` are what the venue says they cost, None where it does not say.
     """
@@ -140,6 +141,7 @@ class RunStats:
     spread: Money | None = None
     slippage: Money | None = None
     references: Mapping[str, int] | None = None
+    sent: int | None = None
     rejected: int | None = None
     cancelled: int | None = None
     expired: int | None = None

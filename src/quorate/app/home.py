@@ -26,6 +26,16 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def check_place(path: Path) -> None:
+    """Raises InputError, before a long run, for a place where no report can be written."""
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "is a folder" if path.is_dir() else "cannot be written there"
+        raise InputError(f"the report {why}", where=str(path), todo="name a file, such as report.html")
+
+
 def new_run() -> tuple[str, Path]:
     """(run id, its new folder). Raises InputError when the folder cannot be made."""
     stamp = datetime.now(tz=UTC).strftime("%Y%m%d-%H%M%S")

@@ -255,12 +255,12 @@ def years(months: Sequence[Month]) -> list[dict[str, Any]]:
     return [{"year": year, "cells": cells, "total": totals[year]} for year, cells in found.items()]
 
 
-def cuts(analysis: Analysis) -> list[dict[str, Any]]:
-    """Attribution four ways, each with its chart and what was left out of it."""
+def cuts(analysis: Analysis, *, agents: bool = True) -> list[dict[str, Any]]:
+    """Attribution three ways, and by agent where there are any: charts, and what was left out of them."""
     found, currency = analysis.attribution, analysis.stats.currency
     shown_cuts = []
     for title, shares in (
-        ("By agent", found.agents),
+        *([("By agent", found.agents)] if agents else []),
         ("By instrument", found.instruments),
         ("By exit", found.exits),
         ("By side", found.sides),
@@ -280,7 +280,9 @@ def limits(mode: str, analysis: Analysis) -> list[str]:
         "backtest": "This is a backtest: no money moved, and the past it was run on is not the future.",
         "paper": "This is paper trading: prices are real, fills are modelled, no money moved.",
         "live": "This is a live run: fills are the venue's own.",
+        "research": "This is a research run: no money moved, and the past it was run on is not the future.",
     }
+    whose = "strategy's" if mode == "research" else "desk's"
     return [
         lines[mode],
         "The interval of the result moves each fill to the best and the worst price the same data allow. "
@@ -288,11 +290,14 @@ def limits(mode: str, analysis: Analysis) -> list[str]:
         f"Sharpe, Sortino and volatility come from {metrics.days:,} daily closes of equity, annualised by "
         f"{metrics.periods_per_year:g} days (calendar '{metrics.calendar}'), with a risk-free rate of zero.",
         "Buy and hold is unlevered, in fractions of a lot, and pays to get in. Random traders keep the "
-        "desk's number, lengths, sizes and sides of trades, and pay the same assumed costs.",
+        f"{whose} number, lengths, sizes and sides of trades, and pay the same assumed costs.",
         "Intervals of Sharpe, drawdown, win rate and profit factor redraw this run's own days and trades in "
         "blocks: they hold only if the years to come are like the ones it was run on.",
         _tried(analysis),
-        "The chain of records shows that nothing in it was altered, not that the prices in it were right.",
+        "No shield looked at these orders and no journal holds them: what is to trade runs at the desk."
+        if mode == "research"
+        else "The chain of records shows that nothing in it was altered, not that the prices in it were "
+        "right.",
     ]
 
 

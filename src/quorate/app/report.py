@@ -46,9 +46,10 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that a tear sheet shows. ``mode`` is backtest, paper or live; ``breaker`` how the run ended.
+    """All that a tear sheet shows. ``mode`` is backtest, paper, live or research; ``breaker`` how it ended.
 
-    ``counts`` are (how many, of what), such as (8640, "bars").
+    ``counts`` are (how many, of what), such as (8640, "bars"). A research run has no chain and no policy: the
+    digests are those of its orders and of the strategy's file; ``settings`` are (name, words) of its own.
     """
 
     run_id: str
@@ -67,11 +68,16 @@ class Report:
     sources: Sequence[Source]
     notes: Sequence[str]
     analysis: Analysis
+    settings: Sequence[tuple[str, str]] = ()
 
 
 def write_report(path: Path, report: Report) -> Path:
     """Render to ``path``, whole or not at all; returns it. Raises InputError when it cannot be written."""
-    text = render(report)
+    return leave(path, render(report))
+
+
+def leave(path: Path, text: str) -> Path:
+    """A page's text as a file, as ``write_report`` does."""
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +119,41 @@ def report_run(path: Path, result: Mapping[str, Any], plan: Plan, seen: Collecto
     return write_report(path, report)
 
 
+def report_research(path: Path, result: Mapping[str, Any], series: Sequence[Series], found: Analysis) -> Path:
+    """The same of a research run."""
+    config = result["config"]
+    given = ", ".join(f"{name} {value}" for name, value in config["parameters"].items())
+    venue = ", ".join(f"{name} {config[name]}" for name in ("latency", "participation", "impact", "intrabar"))
+    rates = ", ".join(config["funding"].values()) or "assumed"
+    cleared = f"maintenance {config['maintenance']}, short sales {'yes' if config['short'] else 'no'}, "
+    cleared += f"funding {rates}; {len(result['liquidations'])} liquidations"
+    report = Report(
+        run_id=result["run_id"],
+        product=result["product"],
+        recipe=f"{config['strategy']} ({config['name']})",
+        mode=result["mode"],
+        reasoner=f"a research run of one strategy, {config['body']} body",
+        seed=result["seed"],
+        trust_level=result["trust_level"],
+        trust_reason=TRUST.get(result["trust_level"], ""),
+        head_digest=result["orders_digest"],
+        policy_digest=config["strategy_sha256"],
+        counts=[(result[name], word) for name, word in COUNTED if name in result],
+        complete=True,
+        breaker=Breaker.NORMAL,
+        sources=[_source(each) for each in series],
+        notes=result["notes"],
+        analysis=found,
+        settings=[
+            ("Parameters", given or "none"),
+            ("Size", config["size"]),
+            ("Venue", venue),
+            ("Clearing", cleared),
+        ],
+    )
+    return write_report(path, report)
+
+
 def _source(series: Series) -> Source:
     return Source(
         instrument=series.instrument.id,
@@ -127,17 +168,22 @@ def _source(series: Series) -> Source:
 
 def render(report: Report) -> str:
     """The page as text: the same report gives the same bytes; no clock, no path, no outside address."""
-    environment = Environment(
+    return environment().get_template("tearsheet.html").render(**_page(report))
+
+
+def environment() -> Environment:
+    """Where the templates are, and how figures are worded in them."""
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": words.percent, "share": words.share, "number": words.number}
-    environment.filters |= {"stamp": words.stamp, "span": words.span, "date": words.date, "tone": panels.tone}
-    environment.filters |= {"figure": panels.figure}
-    return environment.get_template("tearsheet.html").render(**_page(report))
+    found.filters |= {"percent": words.percent, "share": words.share, "number": words.number}
+    found.filters |= {"stamp": words.stamp, "span": words.span, "date": words.date, "tone": panels.tone}
+    found.filters |= {"figure": panels.figure}
+    return found
 
 
 def _page(report: Report) -> dict[str, Any]:
@@ -149,6 +195,7 @@ def _page(report: Report) -> dict[str, Any]:
     has_curve = stats.curve.at.size > 0
     return {
         "report": report,
+        "is_research": report.mode == "research",
         "metrics": metrics,
         "currency": currency,
         "baselines": found.baselines,
@@ -177,6 +224,7 @@ def _page(report: Report) -> dict[str, Any]:
                 metrics.pnl.pessimistic / start,
                 metrics.pnl.optimistic / start,
                 found.baselines,
+                "strategy" if report.mode == "research" else "desk",
             )
         ),
         "equity": Markup(charts.equity_chart(stats, found.hold, bands)) if has_curve else None,  # noqa: S704
@@ -189,7 +237,7 @@ def _page(report: Report) -> dict[str, Any]:
         "traded": len({row.instrument for row in stats.rows}),
         "histogram": Markup(charts.histogram(stats.rows)) if stats.rows else None,  # noqa: S704
         "years": panels.years(metrics.months),
-        "cuts": panels.cuts(found),
+        "cuts": panels.cuts(found, agents=report.mode != "research"),
         "open": words.money(found.attribution.open_e8, currency, signed=True)
         if found.attribution.open_e8
         else "",

@@ -19,8 +19,9 @@ from quorate.adapters.feeds.series import Series
 from quorate.adapters.feeds.suspect import looked_at
 from quorate.adapters.feeds.trades import Trades
 from quorate.analysis.analysis import Analysis, analyse
+from quorate.app.clearing import ClearingAsked, read_clearing, read_fundings, with_funding
 from quorate.app.compose import SUSPECT_TRUST
-from quorate.app.home import new_run
+from quorate.app.home import check_place, new_run
 from quorate.app.limits import compiled, told
 from quorate.app.load import Request, load_history
 from quorate.app.run import closes_of, default_cash, nothing_passed, parse_cash
@@ -30,13 +31,16 @@ from quorate.app.venue_rules import VenueAsked, read_venue
 from quorate.core.errors import ConfigError, InputError
 from quorate.core.instant import spell_instant
 from quorate.core.instrument import Instrument
-from quorate.native.exchange import Market, Row, Rows
+from quorate.core.money import E8
+from quorate.native.clearing import LIQUIDATION
+from quorate.native.exchange import REASONS, Kind, Market, Row, Rows, Told
 from quorate.native.limits import BREAKERS
 from quorate.native.runner import Reviewed, Traded
 from quorate.research.parameters import Value
 from quorate.research.run import ROLES, Run, Setting, Size
 from quorate.shield.rulebook import Rulebook
 
+BORROWED = 1.5  # times equity
 LABEL = "a research run: no shield, no rulebook, nothing minted; promote a strategy by a run with --desk"
 REVIEWED = "a research run under compiled limits: nothing minted; promote a strategy by a run with --desk"
 
@@ -53,6 +57,7 @@ class Asked:
     size: str = SIZE
     venue: VenueAsked = field(default_factory=VenueAsked)
     interval: str | None = None
+    clearing: ClearingAsked = field(default_factory=ClearingAsked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Prepared:
     setting: Setting
     series: Sequence[Series]
     notes: Sequence[str]
-    venue: VenueAsked
+    venue: Mapping[str, Any]  # what a result says of it
     trust: str
     rulebook: Rulebook | None = None
 
@@ -120,16 +125,28 @@ def prepare(asked: Asked) -> Prepared:
     instruments, rows = rows_of(series)
     if trades:
         rows = with_trades(rows, trades)
+    house = asked.clearing
+    fundings = read_fundings(house.funding, instruments, assume_utc=asked.request.assume_utc)
+    rows, covered = with_funding(rows, fundings, instruments)
     setting = Setting(
-        instruments, rows, series[0].interval, cash, latency, size, seed=seed, rules=rules
+        instruments, rows, series[0].interval, cash, latency, size, seed=seed, rules=rules,
+        clearing=read_clearing(house, instruments),
     )  # fmt: skip
+    notes = [*notes, *covered]
     book = None
     if (name := asked.request.rulebook) is not None:
         book, limits, said = compiled(asked.strategy, name, instruments, rows, cash, latency)
         notes = [*notes, *said]
         setting = replace(setting, limits=limits)
     trust = max([SUSPECT_TRUST] * suspect + [each.trust for each in series])
-    return Prepared(body, values, setting, series, notes, asked.venue, trust, book)
+    venue = {
+        **asked.venue.told(),
+        "maintenance": house.maintenance or "none",
+        "liquidation_fee": house.fee or ("kind" if house.maintenance else "none"),
+        "short": not house.long_only,
+        "funding": {name: f"{each.name} {each.sha256[:12]}" for name, each in fundings.items()},
+    }
+    return Prepared(body, values, setting, series, notes, venue, trust, book)
 
 
 def _check(series: Sequence[Series]) -> None:
@@ -141,8 +158,15 @@ def _check(series: Sequence[Series]) -> None:
         raise InputError(f"one account holds one currency: {listed}", where="--data")
 
 
-def perform_research(asked: Asked, *, trades: bool = False, keep: bool = True) -> Finished:
-    """Run a strategy file and say what came of it; ``keep`` leaves result.json in a folder of its own."""
+def perform_research(
+    asked: Asked, *, trades: bool = False, keep: bool = True, report: Path | None = None
+) -> Finished:
+    """Run a strategy file and say what came of it.
+
+    ``keep`` leaves result.json and the report in a folder of its own, or the report where ``report`` says.
+    """
+    if report is not None:
+        check_place(report)
     prepared = prepare(asked)
     run = prepared.body.run(prepared.values, prepared.setting)
     analysis = analyse(run.stats, closes_of(prepared.series), prepared.setting.seed)
@@ -152,7 +176,21 @@ def perform_research(asked: Asked, *, trades: bool = False, keep: bool = True) -
     if keep:
         result["run_id"], folder = new_run()
         _keep(folder, result)
+        _report(folder, report or folder / "report.html", result, prepared.series, analysis)
     return Finished(result, run, analysis)
+
+
+def _report(
+    folder: Path, path: Path, result: dict[str, Any], series: Sequence[Series], analysis: Analysis
+) -> None:
+    """Write the tear sheet; the result then says where it is."""
+    from quorate.app.report import report_research  # jinja2 is wanted by a report only
+
+    try:
+        result["report"] = str(report_research(path, result, series, analysis))
+    except InputError as failure:  # a full disk must not cost the result as well
+        result["notes"].append(failure.line())
+    _keep(folder, result)
 
 
 def _keep(folder: Path, result: dict[str, Any]) -> None:
@@ -204,16 +242,20 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "interval_ns": setting.interval_ns,
         "cash": str(setting.cash),
         "events": int((setting.rows[:, Market.KIND] == Row.BAR).sum()),
-        "ticks": int((setting.rows[:, Market.KIND] > Row.ROLL).sum()),
+        "ticks": int(np.isin(setting.rows[:, Market.KIND], (Row.TRADE, Row.QUOTE)).sum()),
         "orders": run.runner.orders,
         "fills": len(run.fills),
         "rejections": run.rejections,
         "vetoes": vetoes,
         "halts": sum(BREAKERS[after] == HALTED for _, _, after, _ in moves),
+        **cleared(run),
         "look_ahead_cuts": run.cuts,
         "confidence_mean": run.confidence,
         "trust_level": prepared.trust,
         "metrics": msgspec.to_builtins(analysis.metrics),
+        "statistics": dict(analysis.statistics),
+        "intervals": msgspec.to_builtins(dict(analysis.spreads)),
+        "targets": msgspec.to_builtins(analysis.targets),
         "baselines": msgspec.to_builtins(analysis.baselines),
         "config": {
             "strategy": Path(body.file).name,
@@ -222,7 +264,7 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
             "name": body.name,
             "parameters": dict(prepared.values),
             "size": str(setting.size),
-            **prepared.venue.told(),
+            **prepared.venue,
             "costs": {each.id: _costs(each) for each in setting.instruments},
         },
         "notes": list(dict.fromkeys(notes)),
@@ -236,6 +278,11 @@ def _fates(run: Run) -> list[str]:
     """What went unlike a person would expect."""
     notes = [f"{count:,} orders were refused: {reason}" for reason, count in run.rejections.items()]
     equity = run.stats.curve.equity
+    notes += _borrowed(run)
+    for row in run.liquidations.tolist():
+        terms, when = run.setting.instruments[row[Told.INSTRUMENT]], spell_instant(row[Told.FILLED_AT])
+        size = terms.show_quantity(-row[Told.SIDE] * row[Told.LOTS])
+        notes.append(f"{terms.id}: {size} was liquidated at {when}: equity no longer covered its maintenance")
     gone = np.flatnonzero(equity <= 0)
     if gone.size:
         when = spell_instant(int(run.stats.curve.at[gone[0]]))
@@ -248,6 +295,46 @@ def _fates(run: Run) -> list[str]:
     return [*notes, *held]
 
 
+def _borrowed(run: Run) -> list[str]:
+    """A note where positions outgrew equity by far and nobody would have been liquidated."""
+    gross, equity = run.runner.gross, run.stats.curve.equity
+    sound = equity > 0
+    times = float(np.max(gross[sound] / equity[sound])) if sound.any() else 0.0
+    if times < BORROWED or any(each.maintenance for each in run.setting.clearing.values()):
+        return []
+    return [
+        f"positions were up to {times:.1f} times equity, and nobody is liquidated here: --maintenance kind"
+    ]
+
+
+def cleared(run: Run) -> dict[str, Any]:
+    """What the clearing house did: money paid by instrument (below 0: received), liquidations, the end."""
+    reports, setting = run.reports, run.setting
+    charged = reports[reports[:, Told.KIND] == Kind.CHARGED]
+    paid: dict[str, dict[str, float]] = {"funding": {}, "borrow": {}}
+    for place, each in enumerate(setting.instruments):
+        for name, sums in paid.items():
+            own = (charged[:, Told.INSTRUMENT] == place) & (charged[:, Told.REASON] == REASONS.index(name))
+            if own.any():
+                sums[each.id] = sum(charged[own, Told.MONEY].tolist()) / E8
+    gone = reports[reports[:, Told.KIND] == Kind.BANKRUPT]
+    return {
+        **paid,
+        "liquidations": [
+            {
+                "at": spell_instant(row[Told.FILLED_AT]),
+                "instrument": setting.instruments[row[Told.INSTRUMENT]].id,
+                "side": "long" if row[Told.SIDE] < 0 else "short",
+                "size": float(setting.instruments[row[Told.INSTRUMENT]].lot * row[Told.LOTS]),
+                "price": row[Told.PRICE] * setting.instruments[row[Told.INSTRUMENT]].tick_float,
+                "fee": row[Told.MONEY] / E8,
+            }
+            for row in run.liquidations.tolist()
+        ],
+        "bankrupt_at": spell_instant(int(gone[0, Told.AT])) if gone.size else None,
+    }
+
+
 def _costs(each: Instrument) -> dict[str, str]:
     names = ("taker_bps", "maker_bps", "commission", "spread_bps", "slippage_bps", "financing_bps_year")
     return {name: str(getattr(each, name)) for name in names}
@@ -256,6 +343,7 @@ def _costs(each: Instrument) -> dict[str, str]:
 def trade_list(run: Run) -> list[dict[str, Any]]:
     """Every closed trade: instants, bars, side, size in base units, prices and money in currency."""
     listed = []
+    forced = {(row[Told.INSTRUMENT], row[Told.FILLED_AT], row[Told.AT]) for row in run.liquidations.tolist()}
     for row, trade in zip(run.trades.tolist(), run.stats.trades, strict=True):
         terms = run.setting.instruments[row[Traded.INSTRUMENT]]
         listed.append(
@@ -273,7 +361,9 @@ def trade_list(run: Run) -> list[dict[str, Any]]:
                 "pnl": float(Decimal(row[Traded.PNL]) / 10**8),
                 "pnl_best": float(Decimal(row[Traded.BEST]) / 10**8),
                 "pnl_worst": float(Decimal(row[Traded.WORST]) / 10**8),
-                "exit_reason": str(ROLES[row[Traded.EXIT_ROLE]]),
+                "exit_reason": LIQUIDATION
+                if (row[Traded.INSTRUMENT], row[Traded.EXITED_AT], row[Traded.CLOSED_AT]) in forced
+                else str(ROLES[row[Traded.EXIT_ROLE]]),
             }
         )
     return listed

@@ -20,7 +20,7 @@ from quorate.analysis.analysis import Analysis, analyse
 from quorate.analysis.result import Closes
 from quorate.app.collect import Collector
 from quorate.app.compose import SUSPECT_TRUST, Plan, build_session
-from quorate.app.home import new_run
+from quorate.app.home import check_place, new_run
 from quorate.core.errors import InputError, JournalError, QuorateError
 from quorate.core.events import Breaker
 from quorate.core.instant import spell_instant
@@ -88,17 +88,20 @@ def perform(
     observers: Sequence[Observer] = (),
     notes: Sequence[str] = (),
     report: bool = True,
+    report_at: Path | None = None,
     started: Callable[[Session], None] | None = None,
 ) -> Outcome:
     """Run a plan, leave journal, report and result.json in the run's folder, and say what came of it.
 
-    ``journal`` overrides the journal's place; it must not exist. ``started`` is given the session before
-    its first event, for instance to stop it on Ctrl-C.
+    ``journal`` overrides the journal's place; it must not exist; ``report_at`` the report's. ``started`` is
+    given the session before its first event, for instance to stop it on Ctrl-C.
     """
     if journal is not None and journal.exists():
         raise InputError(
             "already exists", where=str(journal), todo="a journal is never overwritten: name another"
         )
+    if report_at is not None:
+        check_place(report_at)
     run_id, folder = new_run()
     path = journal or folder / "journal.db"
     collector = Collector(dict(plan.instruments), plan.cash, plan.opened.interval)
@@ -130,7 +133,8 @@ def perform(
         from quorate.app.report import report_run  # jinja2 is wanted by a report only
 
         try:
-            result["report"] = str(report_run(folder / "report.html", result, plan, collector, analysis))
+            place = report_at or folder / "report.html"
+            result["report"] = str(report_run(place, result, plan, collector, analysis))
         except InputError as failure:  # a full disk must not cost the result as well
             result["notes"].append(failure.line())
         _keep(folder, result)

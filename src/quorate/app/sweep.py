@@ -6,23 +6,31 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from pathlib import Path
 from time import sleep
 from typing import Any
 
+from quorate.analysis.analysis import analyse
+from quorate.analysis.result import Curve
+from quorate.app.home import check_place
 from quorate.app.research import LABEL, Asked, Prepared, prepare
+from quorate.app.run import closes_of
 from quorate.app.strategy import read_grid
+from quorate.app.trials import PBO_MAX, judge, returns_of, returns_of_run
 from quorate.core.errors import ConfigError, InputError
 from quorate.indicators.formula import Formula, plan_formula
 from quorate.native.backtest import Settings, Sweep, Tape, named
+from quorate.native.backtest import run as alone
 from quorate.native.exchange import Market, Rules
+from quorate.research.book import Floats
 from quorate.research.figures import NAMES, figures
 from quorate.research.formula import bars_of, numbers
 from quorate.research.parameters import Value
-from quorate.research.run import Setting
+from quorate.research.run import Run, Setting
 
 COMBINATIONS_MAX = 100_000
 ALONE_MAX = 3_000_000  # bars in all, below which processes cost more than they bring
@@ -45,14 +53,21 @@ class Swept:
 
 
 def perform_sweep(
-    asked: Asked, texts: Sequence[str], *, sort: str = "sharpe", progress: Progress | None = None
+    asked: Asked,
+    texts: Sequence[str],
+    *,
+    sort: str = "sharpe",
+    report: Path | None = None,
+    progress: Progress | None = None,
 ) -> Swept:
-    """Run every combination; ``progress`` is told how many of how many are done.
+    """Run every combination; ``progress`` is told how many of how many are done, ``report`` gets a page.
 
     Raises ConfigError for a grid or a measure that there is not, and what a run raises, naming where.
     """
     if sort not in NAMES:
         raise ConfigError(f"no measure is called '{sort}'", where="--sort", todo=f"one of {', '.join(NAMES)}")
+    if report is not None:
+        check_place(report)
     prepared = prepare(asked)
     grid = read_grid(texts, prepared.body)
     if not grid:
@@ -64,13 +79,19 @@ def perform_sweep(
     combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     bars = int((prepared.setting.rows[:, Market.KIND] == 0).sum())
     rows: list[Row] = []
-    for row in _each(asked, prepared, combinations, bars):
+    returns: list[Floats] = []
+    for row, daily in _each(asked, prepared, combinations, bars):
         rows.append(row)
+        if daily is not None:
+            returns.append(daily)
         if progress is not None:
             progress(len(rows), len(combinations))
     ranked = rank(rows, sort)
+    chosen = next(place for place, row in enumerate(rows) if row is ranked[0])
+    best = returns[chosen] if returns else returns_of_run(_run(prepared, combinations[chosen]))
+    judged = judge(prepared.setting, rows, best, returns)
     notes = [LABEL, *prepared.notes, *(note for each in prepared.series for note in each.notes)]
-    notes.insert(1, f"{len(rows)} combinations were tried: the best of so many looks better than it is")
+    notes.insert(1, judged["says"])
     result = {
         "mode": "sweep",
         "strategy": asked.strategy.name,
@@ -83,13 +104,21 @@ def perform_sweep(
         "bars": bars,
         "sort": sort,
         "size": str(prepared.setting.size),
-        **prepared.venue.told(),
+        **prepared.venue,
         "cash": str(prepared.setting.cash),
         "instruments": [each.id for each in prepared.setting.instruments],
         "trust_level": prepared.trust,
         "rows": ranked,
+        "significance": judged,
         "notes": list(dict.fromkeys(notes)),
     }
+    result["report"] = None
+    if report is not None:
+        from quorate.app.sweep_report import report_sweep  # jinja2 is wanted by a report only
+
+        run = _run(prepared, combinations[chosen])
+        found = analyse(run.stats, closes_of(prepared.series), prepared.setting.seed)
+        result["report"] = str(report_sweep(report, result, rows, found))
     return Swept(result, grid, rows)
 
 
@@ -101,18 +130,19 @@ def rank(rows: Sequence[Row], sort: str) -> list[Row]:
 
 def _each(
     asked: Asked, prepared: Prepared, combinations: Sequence[Mapping[str, Value]], bars: int
-) -> Iterator[Row]:
-    """The row of each combination, in order."""
+) -> Iterator[tuple[Row, Floats | None]]:
+    """The row of each combination, in order, with its daily returns where there are not too many."""
+    wanted = len(combinations) <= PBO_MAX
     if stays_native(prepared):
-        yield from _native(prepared, combinations)
+        yield from _native(prepared, combinations, wanted)
         return
     workers = min(os.cpu_count() or 1, len(combinations))
     if workers < 2 or bars * len(combinations) <= ALONE_MAX:
         for each in combinations:
-            yield _row(prepared, each)
+            yield _row(prepared, each, wanted)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(asked,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(asked, wanted))
     try:
         yield from pool.map(_one, combinations, chunksize=max(1, len(combinations) // (workers * 16)))
     finally:
@@ -128,6 +158,7 @@ def stays_native(prepared: Prepared) -> bool:
         and len(setting.instruments) == 1
         and setting.limits is None
         and setting.rules == Rules()  # the lane knows a constant latency only
+        and not setting.clearing
         and not setting.rows[:, Market.KIND].any()
         and max(_wish(setting).size.as_integer_ratio()) < LANE_SIZE_MAX
     )
@@ -142,14 +173,17 @@ def _wish(setting: Setting) -> Settings:
     )  # fmt: skip
 
 
-def _native(prepared: Prepared, combinations: Sequence[Mapping[str, Value]]) -> Iterator[Row]:
-    """All at once in the fast lane, on threads of its own."""
+def _native(
+    prepared: Prepared, combinations: Sequence[Mapping[str, Value]], wanted: bool
+) -> Iterator[tuple[Row, Floats | None]]:
+    """All at once in the fast lane, on threads of its own; then their returns, where those are wanted."""
     setting, terms = prepared.setting, prepared.setting.instruments[0]
     sets = [numbers({**prepared.values, **each}) for each in combinations]
     plan = plan_formula(prepared.body.thing, sets, bars_of(setting), terms, interval_ns=setting.interval_ns)
     days = terms.hours.days_per_year
     tape = Tape.of_rows(setting.rows, days_per_year=days, interval_ns=setting.interval_ns)
-    swept = Sweep(tape, plan, _wish(setting), threads=os.cpu_count() or 1)
+    wish = _wish(setting)
+    swept = Sweep(tape, plan, wish, threads=os.cpu_count() or 1)
     try:
         while not swept.is_over:
             sleep(POLL_S)  # so that Ctrl-C is heard
@@ -160,29 +194,43 @@ def _native(prepared: Prepared, combinations: Sequence[Mapping[str, Value]]) -> 
         rows = swept.wait()
     except (ValueError, OverflowError) as error:
         raise InputError(str(error), where="the sweep") from error
-    for values, row in zip(combinations, rows, strict=True):
-        told = named(row)
-        yield {**values, **{name: told[name] for name in NAMES}}
+    at = setting.rows[:, Market.AT]
+
+    def daily(number: int) -> Floats | None:
+        if not wanted:
+            return None
+        return returns_of(setting, Curve(at, alone(tape, plan, wish, number=number).equity()))
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = pool.map(daily, range(len(combinations)))
+        for values, row, returns in zip(combinations, rows, found, strict=True):
+            told = named(row)
+            yield {**values, **{name: told[name] for name in NAMES}}, returns
 
 
-_PREPARED: list[Prepared] = []  # in a worker: its own, for all combinations that it is given
+_PREPARED: list[tuple[Prepared, bool]] = []  # in a worker: its own, for all combinations that it is given
 
 
-def _begin(asked: Asked) -> None:
+def _begin(asked: Asked, wanted: bool) -> None:
     """A worker reads strategy and data itself; Ctrl-C is for the one who started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _PREPARED.append(prepare(asked))
+    _PREPARED.append((prepare(asked), wanted))
 
 
-def _one(values: Mapping[str, Value]) -> Row:
-    return _row(_PREPARED[0], values)
+def _one(values: Mapping[str, Value]) -> tuple[Row, Floats | None]:
+    prepared, wanted = _PREPARED[0]
+    return _row(prepared, values, wanted)
 
 
-def _row(prepared: Prepared, values: Mapping[str, Value]) -> Row:
-    """Parameters and measures of one combination."""
+def _row(prepared: Prepared, values: Mapping[str, Value], wanted: bool) -> tuple[Row, Floats | None]:
+    """Parameters and measures of one combination, with its daily returns where they are wanted."""
+    run = _run(prepared, values)
+    return {**values, **figures(run)}, returns_of_run(run) if wanted else None
+
+
+def _run(prepared: Prepared, values: Mapping[str, Value]) -> Run:
     try:
-        run = prepared.body.run({**prepared.values, **values}, prepared.setting)
+        return prepared.body.run({**prepared.values, **values}, prepared.setting)
     except InputError as error:
         named = ", ".join(f"{name}={value}" for name, value in values.items())
         raise type(error)(f"{error.what} (with {named})", where=error.where, todo=error.todo) from error
-    return {**values, **figures(run)}

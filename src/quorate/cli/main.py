@@ -14,7 +14,18 @@ import typer
 
 from quorate.cli import audit, bench, config, init, replay, run, runs, sweep
 from quorate.cli.options import Json
-from quorate.cli.output import INTERNAL, INTERRUPTED, USAGE, fail, kept_for_json, open_streams, say, tell
+from quorate.cli.output import (
+    INTERNAL,
+    INTERRUPTED,
+    USAGE,
+    Unread,
+    fail,
+    kept_for_json,
+    open_streams,
+    read_to_the_end,
+    say,
+    tell,
+)  # fmt: skip
 from quorate.core.errors import QuorateError
 
 # Flags that may stand anywhere; the value is how much they tell.
@@ -123,15 +134,14 @@ def invoke(arguments: list[str]) -> int:
             from quorate.app.logs import configure, secrets_given
 
             configure(loud, secrets_given(Path()))
-        with kept_for_json(as_json and "--help" not in words):
+        with read_to_the_end(), kept_for_json(as_json and "--help" not in words):
             answer = app(words, prog_name="quorate", standalone_mode=False)
-        sys.stdout.flush()
+            sys.stdout.flush()
         return answer if isinstance(answer, int) else 0
+    except Unread:
+        return 0
     except TYPER_ERROR as error:
         return fail(_usage(error), USAGE, as_json=as_json)
-    except BrokenPipeError:
-        sys.stdout = None  # nobody reads on: nothing is left to flush
-        return 0
     except (Interrupted, typer.Abort):
         return fail("interrupted", INTERRUPTED, as_json=as_json)
     except ModuleNotFoundError as error:

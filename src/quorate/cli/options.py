@@ -73,4 +73,24 @@ Interval = Annotated[
     str | None,
     typer.Option("--interval", help="With --strategy: the data are trades; bars of this length, as 5m."),
 ]
+Maintenance = Annotated[
+    str | None,
+    typer.Option(
+        "--maintenance",
+        help="With --strategy: liquidate below it: kind (as usual for its kind), 0.5%, or 0:0.4%,50000:0.5%.",
+    ),
+]
+LiquidationFee = Annotated[
+    str | None, typer.Option("--liquidation-fee", help="With --maintenance: of the worth, as 0.5%.")
+]
+LongOnly = Annotated[
+    bool, typer.Option("--long-only", help="With --strategy: the exchange refuses to sell short.")
+]
+FundingFiles = Annotated[
+    list[str],
+    typer.Option("--funding", help="With --strategy: a file of funding rates, or ID=file. Repeatable."),
+]
+ReportAt = Annotated[
+    Path | None, typer.Option("--report", help="Where to write the HTML report; else in the run's folder.")
+]
 Trades = Annotated[bool, typer.Option("--trades", help="With --strategy: list every trade.")]

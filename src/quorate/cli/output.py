@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import select
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -31,6 +32,41 @@ def kept_for_json(wanted: bool) -> Iterator[None]:
             yield
     finally:
         _answers.pop()
+
+
+class Unread(Exception):  # noqa: N818 - nothing went wrong
+    """Nobody reads on, as after `| head`."""
+
+
+@contextmanager
+def read_to_the_end() -> Iterator[None]:
+    """Within, an answer that nobody reads on ends in Unread, whatever the closed pipe was made into."""
+    try:
+        yield
+    except BaseException as error:
+        unread = [number for number in (1, 2) if _is_unread(number)]
+        if not unread or not _began_with_pipe(error):
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in unread:  # what is still to be flushed goes there, also at the very end
+            os.dup2(nowhere, number)
+        os.close(nowhere)
+        raise Unread from error
+
+
+def _is_unread(number: int) -> bool:
+    """Whether a descriptor is a pipe without a reader: a venue's broken connection is none."""
+    if not hasattr(select, "poll"):  # Windows
+        return number == 1
+    poll = select.poll()
+    poll.register(number, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _began_with_pipe(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, BrokenPipeError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def open_streams() -> None:

@@ -9,6 +9,7 @@ from quorate.cli.output import emit, say, table
 
 if TYPE_CHECKING:
     from quorate.analysis.analysis import Analysis
+    from quorate.app.clearing import ClearingAsked
     from quorate.app.load import Request
 
 NOTES_SHOWN = 12
@@ -18,9 +19,11 @@ def research(
     strategy: Path,
     request: Request,
     market: tuple[str | None, str | None, str | None],
+    clearing: ClearingAsked,
     *,
     interval: str | None,
     trades: bool,
+    report: Path | None,
     as_json: bool,
 ) -> int:
     """Run, say what came of it; returns the exit code. ``market``: participation, impact, intrabar path.
@@ -39,9 +42,10 @@ def research(
             raise ConfigError(what, where=option, todo="add --desk, or leave it out")
     venue = VenueAsked(request.latency or LATENCY, *market)
     asked = Asked(
-        strategy=strategy, request=request, size=request.size or SIZE, venue=venue, interval=interval
-    )
-    done = perform_research(asked, trades=trades)
+        strategy=strategy, request=request, size=request.size or SIZE, venue=venue, interval=interval,
+        clearing=clearing,
+    )  # fmt: skip
+    done = perform_research(asked, trades=trades, report=report)
     if as_json:
         emit(done.result)
     else:
@@ -91,6 +95,8 @@ def summarise(result: dict[str, Any], analysis: Analysis) -> None:
     if len(result["notes"]) > NOTES_SHOWN:
         say(f"  and {len(result['notes']) - NOTES_SHOWN} more notes in result.json")
     say(f"orders digest: {result['orders_digest']}")
+    if result["report"]:
+        say(f"report: {result['report']}")
     say(f"next: quorate sweep --strategy {config['strategy']} --grid name=from:to")
 
 

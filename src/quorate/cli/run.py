@@ -83,7 +83,12 @@ def backtest(
     participation: options.Participation = None,
     impact: options.Impact = None,
     intrabar: options.Intrabar = None,
+    maintenance: options.Maintenance = None,
+    liquidation_fee: options.LiquidationFee = None,
+    long_only: options.LongOnly = False,
+    funding: options.FundingFiles = [],  # noqa: B006
     trades: options.Trades = False,
+    report: options.ReportAt = None,
     headless: options.Headless = False,
     json: options.Json = False,
 ) -> int:
@@ -97,14 +102,21 @@ def backtest(
     )  # fmt: skip
     market = participation, impact, intrabar
     if strategy is not None and not desk:
+        from quorate.app.clearing import ClearingAsked
         from quorate.cli.research import research
 
         refuse({"--journal": journal}, "belongs to a desk", "add --desk, or leave it out")
-        return research(strategy, request, market, interval=interval, trades=trades, as_json=json)
-    only = dict(zip(("--participation", "--impact", "--intrabar"), market, strict=True))
-    asked = {**only, "--interval": interval, "--trades": trades or None}
-    refuse(asked, "is of research runs", "give --strategy, and no --desk")
-    return execute(request, journal, live_view=not headless and not json, as_json=json)
+        clearing = ClearingAsked(
+            maintenance=maintenance, fee=liquidation_fee, long_only=long_only, funding=funding
+        )
+        return research(
+            strategy, request, market, clearing, interval=interval, trades=trades, report=report, as_json=json
+        )
+    only: dict[str, object] = dict(zip(("--participation", "--impact", "--intrabar"), market, strict=True))
+    only |= {"--maintenance": maintenance, "--liquidation-fee": liquidation_fee, "--funding": funding or None}
+    only |= {"--long-only": long_only or None, "--trades": trades or None, "--interval": interval}
+    refuse(only, "is of research runs", "give --strategy, and no --desk")
+    return execute(request, journal, report, live_view=not headless and not json, as_json=json)
 
 
 def refuse(given: Mapping[str, object], what: str, todo: str) -> None:
@@ -156,7 +168,9 @@ def live(json: options.Json = False) -> int:
     return 0
 
 
-def execute(request: Request, journal: Path | None, *, live_view: bool, as_json: bool) -> int:
+def execute(
+    request: Request, journal: Path | None, report: Path | None = None, *, live_view: bool, as_json: bool
+) -> int:
     """Load, run, say what came of it; returns the exit code."""
     import structlog
 
@@ -168,8 +182,9 @@ def execute(request: Request, journal: Path | None, *, live_view: bool, as_json:
     log.info("run", mode=plan.opened.mode, recipe=plan.recipe.name, instruments=list(plan.instruments))
     with interruptible() as started, watching(plan, live_view) as observers:
         outcome = perform(
-            plan, plan.opened.mode, journal=journal, observers=observers, notes=notes, started=started
-        )
+            plan, plan.opened.mode, journal=journal, observers=observers, notes=notes, started=started,
+            report_at=report,
+        )  # fmt: skip
     result = outcome.result
     log.info("ended", run_id=result["run_id"], ended=result["ended"], exit_code=outcome.exit_code)
     if outcome.error:

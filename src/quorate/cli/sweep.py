@@ -44,11 +44,17 @@ def sweep(
     participation: options.Participation = None,
     impact: options.Impact = None,
     intrabar: options.Intrabar = None,
+    maintenance: options.Maintenance = None,
+    liquidation_fee: options.LiquidationFee = None,
+    long_only: options.LongOnly = False,
+    funding: options.FundingFiles = [],  # noqa: B006
     sort: Annotated[str, typer.Option("--sort", help="The measure that ranks.")] = "sharpe",
     top: Annotated[int, typer.Option("--top", help="How many to show.", min=1)] = 20,
+    report: Annotated[Path | None, typer.Option("--report", help="Where to write an HTML report.")] = None,
     json: options.Json = False,
 ) -> int:
     """Try a strategy with every combination of parameters, on all cores."""
+    from quorate.app.clearing import ClearingAsked
     from quorate.app.load import Request
     from quorate.app.research import Asked
     from quorate.app.sweep import perform_sweep
@@ -59,9 +65,14 @@ def sweep(
         plugins=plugin, assume_utc=assume_utc,
     )  # fmt: skip
     venue = VenueAsked(latency, participation, impact, intrabar)
-    asked = Asked(strategy=strategy, request=request, size=size, venue=venue, interval=interval)
+    clearing = ClearingAsked(
+        maintenance=maintenance, fee=liquidation_fee, long_only=long_only, funding=funding
+    )
+    asked = Asked(
+        strategy=strategy, request=request, size=size, venue=venue, interval=interval, clearing=clearing
+    )
     with _bar(not json) as progress:
-        swept = perform_sweep(asked, grid, sort=sort, progress=progress)
+        swept = perform_sweep(asked, grid, sort=sort, report=report, progress=progress)
     if json:
         emit(swept.result)
     else:
@@ -93,7 +104,7 @@ def _summarise(swept: Swept, sort: str, top: int) -> None:
     )
     rows = [[*names, sort.replace("_", " "), *(name.replace("_", " ") for name in shown)]]
     rows += [
-        [*(str(row[name]) for name in names), *(_word(row[name]) for name in (sort, *shown))]
+        [*(str(row[name]) for name in names), *(_figure(name, row[name]) for name in (sort, *shown))]
         for row in result["rows"][:top]
     ]
     table(rows)
@@ -104,6 +115,14 @@ def _summarise(swept: Swept, sort: str, top: int) -> None:
             say(line)
     for line in result["notes"]:
         say(f"  note: {line}")
+    if result["report"]:
+        say(f"report: {result['report']}")
+
+
+def _figure(name: str, value: Any) -> str:
+    from quorate.app.trials import worded
+
+    return worded(name, value)
 
 
 def _word(value: Any) -> str:

@@ -7,11 +7,12 @@ a stream are numbered from 0; a stream longer than the data's own is made of com
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from quorate.native import _native
 from quorate.native._native import ClosedBar, Line, LookAhead, Runner, Tick
+from quorate.native.clearing import Clearing, clear
 from quorate.native.exchange import DEFAULT, Rows, Rules, _check_whole, _rules, _terms
 from quorate.native.exchange import Traded as Instrument
 
@@ -88,15 +89,20 @@ def make(
     lots: int = -1,
     slippage: Decimal = Decimal(1),
     rules: Rules = DEFAULT,
+    clearing: Mapping[str, Clearing] | None = None,
 ) -> Runner:
     """A runner over rows, which must not change while it lives. A stance of 1: a ``share`` of equity, or
-    ``lots``. ValueError for rows, terms or a size that make no sense.
+    ``lots``. ValueError for rows, terms, a size or a clearing (by id) that make no sense.
     """
     _check_whole(cash_e8=cash_e8, latency_ns=latency_ns, interval_ns=interval_ns, lots=lots)
     numerator, denominator = (share if share is not None else Decimal(1)).as_integer_ratio()
     _check_whole("a share as a ratio: ", numerator=numerator, denominator=denominator)
+    terms = [_terms(each, slippage) for each in instruments]
+    for each, written in zip(instruments, terms, strict=True):
+        if clearing and each.id in clearing:
+            clear(written, clearing[each.id])
     return _native.Runner(
-        [_terms(each, slippage) for each in instruments],
+        terms,
         [(float(each.tick), float(each.lot)) for each in instruments],
         rows,
         interval_ns,

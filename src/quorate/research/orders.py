@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -283,7 +282,7 @@ class Groups:
         self._numbers: dict[str, int] = {}
         self._shrinking: dict[str, bool] = {}
 
-    def terms(self, wish: Wish) -> Mapping[str, Any]:
+    def terms(self, wish: Wish) -> dict[str, Any]:
         """``group`` and ``shrinks`` of an order; none for one without. InputError: a name of both kinds."""
         shrinks = wish.get("ouo") is not None
         name = wish.get("ouo") if shrinks else wish.get("oco")

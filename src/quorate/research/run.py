@@ -18,6 +18,7 @@ from quorate.core.events import Fill, TradeClosed
 from quorate.core.instrument import Calendar, Instrument
 from quorate.core.money import Money
 from quorate.core.order import Role, Side
+from quorate.native.clearing import Clearing
 from quorate.native.exchange import REASONS, Kind, Market, Rows, Rules, Told
 from quorate.native.limits import Limits
 from quorate.native.runner import LookAhead, Runner, Traded, make
@@ -76,6 +77,7 @@ class Setting:
     rules: Rules = field(default_factory=Rules)
     seed: int = 1
     limits: Limits | None = None
+    clearing: Mapping[str, Clearing] = field(default_factory=dict)
 
     @property
     def lots(self) -> int:
@@ -113,6 +115,7 @@ class Setting:
                 lots=self.lots,
                 slippage=self.slippage,
                 rules=self.rules,
+                clearing=self.clearing,
             )
         except (ValueError, OverflowError) as error:
             raise InputError(str(error), where="the run") from error
@@ -166,6 +169,12 @@ class Run:
         return told
 
     @cached_property
+    def liquidations(self) -> Rows:
+        """The fills that nobody sent."""
+        forced: Rows = self.fills[self.fills[:, Told.ORDER] < 0]
+        return forced
+
+    @cached_property
     def trades(self) -> Rows:
         """Closed trades: int64 (n, 17), the columns of `native.runner.Traded`."""
         return self.runner.trades
@@ -182,6 +191,9 @@ class Run:
         codes, counts = np.unique(refused, return_counts=True)
         return {REASONS[code]: int(count) for code, count in zip(codes, counts, strict=True)}
 
+    def _count(self, kind: Kind) -> int:
+        return int(np.count_nonzero(self.reports[:, Told.KIND] == kind))
+
     @cached_property
     def stats(self) -> RunStats:
         """What the analysis reads."""
@@ -196,6 +208,10 @@ class Run:
             gross=self.runner.gross,
             fees=Money(self.runner.fees_e8, currency),
             charges=Money(self.runner.charges_e8, currency),
+            sent=self.runner.orders,
+            rejected=self._count(Kind.REJECTED),
+            cancelled=self._count(Kind.CANCELLED),
+            expired=self._count(Kind.EXPIRED),
         )
 
 

@@ -15,7 +15,8 @@ from quorate.core.events import Bar, MarketEvent, Report, Roll
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.order import ApprovedOrder, Order, OrderType
-from quorate.native.exchange import Exchange
+from quorate.native.clearing import Clearing
+from quorate.native.exchange import DEFAULT, Exchange, Rules
 from quorate.simulator.books import Ledger
 from quorate.simulator.costs import Costs
 from quorate.simulator.wording import Wording
@@ -28,12 +29,19 @@ _BAR, _ROLL = 0, 1  # kinds of the native exchange's market rows
 class Simulator:
     """A venue over bars. ``watch`` it with every instant's market events before the desk sees them.
 
+    ``rules`` and ``clearing`` (by id) are a research run's; by default nothing is capped, nobody liquidated.
     Raises VenueError when it is handed anything but an ApprovedOrder, when time runs backwards, when market
     events come that it cannot match on, and when a number leaves 63 bits: it is closed from then on.
     """
 
     def __init__(
-        self, instruments: Mapping[str, Instrument], cash: Money, costs: Costs = DEFAULT_COSTS
+        self,
+        instruments: Mapping[str, Instrument],
+        cash: Money,
+        costs: Costs = DEFAULT_COSTS,
+        *,
+        rules: Rules = DEFAULT,
+        clearing: Mapping[str, Clearing] | None = None,
     ) -> None:
         self._instruments = instruments
         self._places = {name: place for place, name in enumerate(instruments)}
@@ -43,6 +51,8 @@ class Simulator:
                 cash.count,
                 latency_ns=costs.latency_ns,
                 slippage=costs.slippage,
+                rules=rules,
+                clearing=clearing,
             )
         except (ValueError, OverflowError) as error:
             raise VenueError(str(error), where="simulator") from error

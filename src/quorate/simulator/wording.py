@@ -19,6 +19,7 @@ from quorate.core.events import (
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.core.order import Role, Side
+from quorate.native.clearing import LIQUIDATION
 from quorate.native.exchange import REASONS, ROLES, SIDES, TYPES, Exchange, Kind, Told
 
 Row = list[int]
@@ -40,6 +41,8 @@ class Wording:
         self._instruments = list(instruments.values())
         self._currency = currency
         self._fills: dict[int, int] = {}
+        self._openers: dict[int, str] = {}  # by instrument: the order that filled an entry last
+        self._forced: dict[str, int] = {}
         self.asked: dict[str, str] = {}
         self.parents: dict[str, str] = {}
 
@@ -52,6 +55,10 @@ class Wording:
             if row[Told.KIND] == Kind.SETTLED:
                 held, place = rows[place : place + row[Told.LOTS]], place + row[Told.LOTS]
                 yield self._settled(row, held)
+            elif row[Told.KIND] == Kind.BANKRUPT:
+                continue  # the books that follow show it, and every order is refused with that reason
+            elif row[Told.KIND] == Kind.FILL and row[Told.ORDER] < 0:
+                yield from self._liquidated(row)
             else:
                 yield self.report(row)
 
@@ -94,12 +101,36 @@ class Wording:
 
     def _fill(self, row: Row) -> Fill:
         """Fills of one order after its first are numbered from 2 on."""
-        instrument, number = self._instruments[row[Told.INSTRUMENT]], row[Told.ORDER]
+        number = row[Told.ORDER]
         order = self._exchange.name(number)
         count = self._fills[number] = self._fills.get(number, 0) + 1
+        if row[Told.ROLE] == ROLES["entry"]:
+            self._openers[row[Told.INSTRUMENT]] = order
+        return self._filled(row, order, f"{order}/fill" if count == 1 else f"{order}/fill/{count}")
+
+    def _liquidated(self, row: Row) -> Iterator[Report]:
+        """The exchange's own exit, told as a leg of the order that opened what it takes: accepted, filled."""
+        instrument, opener = self._instruments[row[Told.INSTRUMENT]], self._openers[row[Told.INSTRUMENT]]
+        count = self._forced[opener] = self._forced.get(opener, 0) + 1
+        order = f"{opener}/{LIQUIDATION}" if count == 1 else f"{opener}/{LIQUIDATION}/{count}"
+        yield Accepted(
+            at=row[Told.AT],
+            order=order,
+            instrument=instrument.id,
+            role=_ROLES[row[Told.ROLE]],
+            side=_SIDES[row[Told.SIDE]],
+            quantity=instrument.quantity(row[Told.LOTS]),
+            trigger=None,
+            limit=None,
+            parent=opener,
+        )
+        yield self._filled(row, order, f"{order}/fill")
+
+    def _filled(self, row: Row, order: str, name: str) -> Fill:
+        instrument = self._instruments[row[Told.INSTRUMENT]]
         return Fill(
             at=row[Told.AT],
-            id=f"{order}/fill" if count == 1 else f"{order}/fill/{count}",
+            id=name,
             order=order,
             instrument=instrument.id,
             side=_SIDES[row[Told.SIDE]],
