@@ -229,15 +229,7 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "limits": limits,
         "product": f"quorate {version('quorate')}",
         "seed": setting.seed,
-        "data": [
-            {
-                "instrument": each.instrument.id,
-                "name": each.source.name,
-                "sha256": each.source.sha256,
-                "rows": each.source.rows,
-            }
-            for each in prepared.series
-        ],
+        "data": [_source(each) for each in prepared.series],
         "instruments": [each.id for each in setting.instruments],
         "interval_ns": setting.interval_ns,
         "cash": str(setting.cash),
@@ -271,6 +263,17 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         "partial": False,
         "halted": bool(moves) and BREAKERS[moves[-1][2]] == HALTED,
         "ended": "end of data",
+    }
+
+
+def _source(series: Series) -> dict[str, Any]:
+    """What a result says of one series."""
+    source = series.source
+    return {
+        "instrument": series.instrument.id,
+        "name": source.name,
+        "sha256": source.sha256,
+        "rows": source.rows,
     }
 
 
