@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, isqrt
 
 DAY = 86_400_000_000_000
+SECOND = 1_000_000_000
 E12 = 10**12
 
 Row = tuple[int, int, int, int, int, int, int, int, int, int]
@@ -68,6 +69,12 @@ class Bar:
     close: int
     dip: int = 0
     peak: int = 0
+
+    @property
+    def pause(self) -> Fraction:
+        """How far a random walk gets in the second after a stop's trigger: the root down, to 16 bits."""
+        share = isqrt((4 * min(SECOND, self.at - self.start) << 32) // (self.at - self.start))
+        return Fraction((self.high - self.low) * share, 1 << 16)
 
 
 @dataclass
@@ -298,10 +305,12 @@ class Book:
         if (order.type == "stop" and far < price) or (order.type == "limit" and near > price):
             return None
 
-        def taken(base: Fraction, slip: Fraction) -> tuple[int, int, int]:
-            costs = [base + slip, base, base + 3 * slip]
+        def taken(base: Fraction, slip: Fraction, better: Fraction, worse: Fraction) -> tuple[int, int, int]:
+            costs = [base + slip, base - better, base + 3 * slip + worse]
             if bar.high > bar.low:
-                costs = [min(costs[0], bound), base, min(costs[2], bound)]
+                least = min(sign * bar.low, sign * bar.high)
+                costs = [min(costs[0], bound), max(costs[1], least), min(costs[2], bound)]
+                costs[1] = min(costs[:2])
             return tuple(ceil(cost) for cost in costs)  # type: ignore[return-value]
 
         if order.type == "limit":
@@ -309,11 +318,15 @@ class Book:
                 return order.price, order.price, order.price, True
             if order.at < bar.start:
                 return sign * ceil(start), sign * ceil(start), order.price, True
-            likely, best, worst = (min(each, price) for each in taken(start, abs(bar.open) * asset.slippage))
+            likely, best, worst = (
+                min(each, price) for each in taken(start, abs(bar.open) * asset.slippage, half, half)
+            )
         elif order.type == "stop":
-            likely, best, worst = taken(max(Fraction(price), start), abs(order.price) * asset.slippage)
+            likely, best, worst = taken(
+                max(Fraction(price), start), abs(order.price) * asset.slippage, Fraction(0), half + bar.pause
+            )
         else:
-            likely, best, worst = taken(start, abs(bar.open) * asset.slippage)
+            likely, best, worst = taken(start, abs(bar.open) * asset.slippage, half, half)
         return sign * likely, sign * best, sign * worst, False
 
     def meet(self, order: Asked, at_open: bool) -> None:
