@@ -69,6 +69,9 @@ class Exchange {
     return true;
   }
 
+  // Whether cash and what is held are stated (`settled`, `held`) after each instant that changed them.
+  void state(bool wanted) { states_ = wanted; }
+
   // The same for a whole block, instant after instant. A bad row is found before anything is done.
   void run(std::span<const MarketEvent> events, std::vector<Report>& out);
 
@@ -159,6 +162,7 @@ class Exchange {
   void carry(const MarketEvent& roll);
   void charge(std::size_t i, Market& market, std::int64_t day);
   void settle();
+  void state_holdings();
   void tick(const MarketEvent& event);
   bool value(std::span<const MarketEvent> events);
 
@@ -207,6 +211,7 @@ class Exchange {
   std::vector<Market> markets_;
   Instant at_ = -1;
   bool unsettled_ = false;
+  bool states_ = true;
   bool bankrupt_ = false;
 
   std::vector<Working> pool_;  // slots are reused once the instant in which their order ended is over

@@ -20,6 +20,7 @@ bool plain(const Order& order) {
 void Runner::guard(limits::Limits limits) {
   if (limits.size() != markets_.size()) throw std::invalid_argument("the limits are of other instruments");
   limits_ = std::move(limits);
+  exchange_.state(true);  // their account is checked against it
 }
 
 // One instant in the order of a desk: reports, people, the market, and that it is closed.

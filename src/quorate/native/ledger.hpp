@@ -22,12 +22,32 @@ struct Purse {
   Ratio rate = {0, 1};
 };
 
+// What a position came to when it was last asked for: many are asked for again before their price has moved.
+struct Valued {
+  Lots lots = 0;
+  Ticks mark = 0;
+  Wide e8 = 0;
+
+  // Throws what `worth` throws, and remembers nothing then.
+  template <typename Worth>
+  Wide of(const Position& held, Worth&& worth) {
+    if (held.lots == 0) return 0;
+    if (held.lots != lots || held.mark != mark) {
+      e8 = worth(held);
+      lots = held.lots;
+      mark = held.mark;
+    }
+    return e8;
+  }
+};
+
 // Cash pays the full worth of what is bought and every fee, each in the instrument's currency; equity is cash
 // and the worth of what is held, in the account's. Each currency is summed first and converted once, rounded
 // down. Every call throws Overflow before it changes anything.
 class Ledger {
  public:
-  Ledger(const std::vector<Terms>& terms, std::int64_t cash_e8) : terms_(terms), positions_(terms.size()) {
+  Ledger(const std::vector<Terms>& terms, std::int64_t cash_e8)
+      : terms_(terms), positions_(terms.size()), worths_(terms.size()), frees_(terms.size()) {
     std::size_t most = 0;
     for (const Terms& each : terms) most = std::max(most, each.currency);
     purses_.resize(most + 1);
@@ -65,10 +85,9 @@ class Ledger {
       if (has_rate(c) || purses_[c].e8 == 0) continue;
       throw std::invalid_argument("no rate of currency " + std::to_string(c) + " is known yet: give an fx row");
     }
-    return narrow(sum([&](std::size_t j) {
-      const Position& held = positions_[j];
-      return held.lots == 0 ? Wide{0} : terms_[j].worth_e8(held.mark, held.lots);
-    }), "equity");
+    return narrow(sum([&](std::size_t j) { return worths_[j].of(positions_[j], [&](const Position& held) {
+      return terms_[j].worth_e8(held.mark, held.lots);
+    }); }), "equity");
   }
 
   // Cash of all currencies and for each instrument what `worth_of` says, in its currency; in the account's
@@ -121,13 +140,17 @@ class Ledger {
 
   // Whether equity after the trade covers the initial margin of all that would be held.
   bool affords(std::size_t i, Ticks ticks, Lots signed_lots, std::int64_t fee_e8) const {
+    const auto free_e8 = [&](std::size_t j, Ticks mark, Lots held, Lots after) {
+      return add(terms_[j].worth_e8(mark, held), -terms_[j].margin_e8(mark, after));
+    };
     const Wide free = sum([&](std::size_t j) {
+      if (j != i) {
+        return frees_[j].of(positions_[j],
+                            [&](const Position& at) { return free_e8(j, at.mark, at.lots, at.lots); });
+      }
       const Lots held = positions_[j].lots;
-      const Lots after = j == i ? narrow(Wide{held} + signed_lots, "the position") : held;
-      const Wide fee = j == i ? fee_e8 : 0;
-      if (after == 0) return -fee;
-      const Ticks mark = j == i ? ticks : positions_[j].mark;
-      return add(add(terms_[j].worth_e8(mark, held), -terms_[j].margin_e8(mark, after)), -fee);
+      const Lots after = narrow(Wide{held} + signed_lots, "the position");
+      return add(after == 0 ? Wide{0} : free_e8(j, ticks, held, after), -Wide{fee_e8});
     });
     return free >= 0;
   }
@@ -140,6 +163,7 @@ class Ledger {
 
   const std::vector<Terms>& terms_;
   std::vector<Position> positions_;
+  mutable std::vector<Valued> worths_, frees_;  // equity's and the margin's view of each
   std::vector<Purse> purses_;  // by currency, the account's first
   std::int64_t held_ = 0;      // how many positions there are
 };

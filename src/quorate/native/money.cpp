@@ -46,8 +46,7 @@ void Exchange::charge(std::size_t i, Market& market, std::int64_t day) {
         .reason = why});
 }
 
-void Exchange::settle() {
-  unsettled_ = false;
+void Exchange::state_holdings() {
   const std::size_t place = out_->size();
   tell({.at = at_, .kind = Report::Kind::settled, .money_e8 = ledger_.cash_e8()});
   for (std::size_t i = 0; i < ledger_.size(); ++i) {
@@ -56,6 +55,11 @@ void Exchange::settle() {
           .lots = ledger_.lots(i)});
   }
   (*out_)[place].lots = static_cast<Lots>(out_->size() - place - 1);
+}
+
+void Exchange::settle() {
+  unsettled_ = false;
+  if (states_) state_holdings();
   for (std::size_t c = 1; c < ledger_.currencies(); ++c) {
     tell({.at = at_, .kind = Report::Kind::balance, .instrument = static_cast<std::int64_t>(c),
           .money_e8 = ledger_.cash_e8(c)});

@@ -63,6 +63,7 @@ Runner::Runner(std::vector<Terms> terms, std::vector<Scale> scales, std::span<co
     if (row.kind == MarketEvent::roll && (row.open <= 0 || row.close <= 0)) refuse_roll(row);
   }
   if (driven_) check_driven();
+  exchange_.state(false);
   for (std::size_t i = 0; i < count; ++i) {
     markets_[i].base = &make_stream(static_cast<std::int64_t>(i), interval_ns, markets_[i].bars);
   }
@@ -126,6 +127,7 @@ void Runner::remember(std::size_t i) {
 std::size_t Runner::subscribe(std::int64_t instrument, std::int64_t every_ns) {
   const Stream& wanted = stream(instrument, every_ns);
   subscriptions_.push_back({&wanted, wanted.size()});
+  markets_[place(instrument)].told.push_back(subscriptions_.size() - 1);
   return subscriptions_.size() - 1;
 }
 
@@ -210,15 +212,19 @@ void Runner::show(const MarketEvent& event) {
   const Candle candle = candle_of(event, scale.tick * market.adjust, scale.lot);
   market.base->push(candle);
   for (Longer& each : market.longer) each.resampler.take(candle, *each.stream);
+  due_.insert(due_.end(), market.told.begin(), market.told.end());
 }
 
+// In the order of subscription. What is subscribed to meanwhile has nothing to tell yet.
 void Runner::tell(Listener& listener) {
-  for (std::size_t i = 0; i < subscriptions_.size(); ++i) {  // more may come meanwhile
+  if (!std::is_sorted(due_.begin(), due_.end())) std::sort(due_.begin(), due_.end());
+  for (const std::size_t i : due_) {
     while (subscriptions_[i].seen < subscriptions_[i].stream->size()) {
       const std::size_t number = subscriptions_[i].seen++;
       listener.on_bar(i, *subscriptions_[i].stream, number);
     }
   }
+  due_.clear();
 }
 
 void Runner::ring(Instant until, Listener& listener) {

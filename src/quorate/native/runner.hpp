@@ -82,7 +82,10 @@ class Runner {
   Line& line(std::int64_t instrument, std::int64_t every_ns, std::string_view indicator,
              std::string_view column);
   std::size_t subscribe(std::int64_t instrument, std::int64_t every_ns);
-  void listen(Report::Kind kind) { heard_ |= 1U << static_cast<unsigned>(kind); }
+  void listen(Report::Kind kind) {
+    heard_ |= 1U << static_cast<unsigned>(kind);
+    if (kind == Report::Kind::settled || kind == Report::Kind::held) exchange_.state(true);
+  }
   void listen_ticks() { ticks_heard_ = true; }
   std::int64_t timer(Instant at, std::int64_t every_ns);
 
@@ -148,6 +151,7 @@ class Runner {
     double adjust = 1.0;  // what a price of now is worth in the first contract
     std::size_t bars = 0;
     bool driven = false;  // by trades and quotes
+    std::vector<std::size_t> told;  // its subscriptions
   };
   struct Timer {
     Instant at;
@@ -209,6 +213,7 @@ class Runner {
   std::vector<Market> markets_;
   std::deque<Stream> streams_;
   std::vector<Subscription> subscriptions_;
+  std::vector<std::size_t> due_;  // subscriptions of what has been shown at this instant
   std::vector<Timer> timers_;
   Instant timer_due_ = forever;
   unsigned heard_ = 0;
