@@ -148,6 +148,7 @@ class Exchange {
   void prepare(Working& working, const Order& order);
   void arrive();
   void change(const Change& change);
+  void stand_last(Working& order);
   Slot accept(const Working& order, Instant at, bool now);
   void retire(Working& order);
   void end(Working& order);

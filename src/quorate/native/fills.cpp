@@ -164,12 +164,12 @@ void Exchange::trade(Working& order, Lots lots, Lots most, const Outcome& outcom
     end(order);
   } else {
     order.ahead = std::min(order.ahead, Lots{0});
-    if (order.wanted.display > 0) order.number = ++accepted_;
     if (order.wanted.type == Type::market_to_limit && order.type == Type::market) {
       order.type = Type::limit;
       order.price = outcome.price;
       order.arrival = filled_at;
     }
+    if (order.wanted.display > 0) stand_last(order);  // what an iceberg shows next
   }
   tell({.at = at_, .kind = Report::Kind::fill, .order = order.id, .instrument = busy_instrument_,
         .role = order.role, .side = order.side, .type = order.wanted.type, .lots = lots,

@@ -274,10 +274,15 @@ void Exchange::change(const Change& change) {
   }
   if (keeps) return;
   if (order->arrival != forever) order->arrival = change.at;
-  order->number = ++accepted_;
   order->ahead = -1;
-  Ladder& ladder = markets_[order->instrument].ladder;
-  if (ladder.stands()) ladder.add(*order, slots_[static_cast<std::size_t>(change.order)]);
+  stand_last(*order);
+}
+
+// Behind all others of its price; under its new number the ladder has to be told of it anew.
+void Exchange::stand_last(Working& order) {
+  order.number = ++accepted_;
+  Ladder& ladder = markets_[order.instrument].ladder;
+  if (ladder.stands()) ladder.add(order, slots_[static_cast<std::size_t>(order.id)]);
 }
 
 // ---- ending --------------------------------------------------------------------------------------------

@@ -296,15 +296,16 @@ class Flow:
 class Deep(Flow):
     """A run over one book of many resting orders, of which a bar reaches few."""
 
-    def __init__(self, seed: int, kind: type[Venue] = Venue) -> None:
-        super().__init__(seed, kind, instruments=1)
+    def __init__(self, seed: int, venue: type[Venue] = Venue) -> None:
+        super().__init__(seed, venue, instruments=1)
         dice, far = self.dice, 12 * self.scale
         for _ in range(dice.randint(DEEP + 20, 3 * DEEP)):
-            price = max(1, self.level + dice.randint(-far, far))
+            price, lots = max(1, self.level + dice.randint(-far, far)), dice.randint(1, 9)
+            kind, shown = dice.choice((1, 1, 2)), dice.choice((0, 0, 1, lots))
             self.pair.submit(
                 Ask(
-                    self.at, 0, dice.choice((-1, 1)), dice.choice((1, 1, 2)), dice.choice((0, 0, 0, 1)),
-                    dice.randint(1, 9), price,
+                    self.at, 0, dice.choice((-1, 1)), kind, dice.choice((0, 0, 0, 1)), lots, price,
+                    display=shown if kind == 1 else 0,
                 )
             )  # fmt: skip
 
