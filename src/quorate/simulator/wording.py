@@ -43,6 +43,7 @@ class Wording:
         self._fills: dict[int, int] = {}
         self._openers: dict[int, str] = {}  # by instrument: the order that filled an entry last
         self._forced: dict[str, int] = {}
+        self._legs: dict[int, Row] = {}  # as they were accepted
         self.asked: dict[str, str] = {}
         self.parents: dict[str, str] = {}
 
@@ -71,6 +72,8 @@ class Wording:
             return self._fill(row)
         if kind in (Kind.ROLLED, Kind.CHARGED):
             return self._money(row)
+        if kind == Kind.REPLACED and row[Told.ORDER] in self._legs:
+            return self._resized(row)
         at, order = row[Told.AT], self._exchange.name(row[Told.ORDER])
         if kind == Kind.CANCELLED:
             return Cancelled(at, order, self._why(row, order))
@@ -87,6 +90,8 @@ class Wording:
     def _accepted(self, row: Row) -> Accepted:
         instrument, kind, parent = self._instruments[row[Told.INSTRUMENT]], row[Told.TYPE], row[Told.PARENT]
         order, price = self._exchange.name(row[Told.ORDER]), instrument.price(row[Told.PRICE])
+        if parent >= 0:
+            self._legs[row[Told.ORDER]] = row
         return Accepted(
             at=row[Told.AT],
             order=order,
@@ -98,6 +103,13 @@ class Wording:
             limit=price if kind == _LIMIT else None,
             parent=self._exchange.name(parent) if parent >= 0 else self.parents.get(order),
         )
+
+    def _resized(self, row: Row) -> Accepted:
+        """A leg that covers a further fill of its entry, or no more what the other leg took."""
+        leg = list(self._legs[row[Told.ORDER]])
+        for column in (Told.AT, Told.LOTS, Told.PRICE):
+            leg[column] = row[column]
+        return self._accepted(leg)
 
     def _fill(self, row: Row) -> Fill:
         """Fills of one order after its first are numbered from 2 on."""
