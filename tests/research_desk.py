@@ -129,7 +129,7 @@ def any_venue(seed: int) -> dict[str, str]:
     """A [venue] of dice of its own, so that all else of a recipe stays as it is."""
     dice = Random(f"venue {seed}")
     drawn = {
-        "impact": dice.choice(("0", "0.1%", "10%")),
+        "impact": dice.choice(("0", "0.002%", "0.02%", "1%")),
         "intrabar": dice.choice(tuple(INTRABAR)),
         "maintenance": dice.choice(("none", "none", "kind", "99%", "0:20%,5000:95%")),
     }
@@ -225,7 +225,8 @@ def research(
     rules, clearing = case.recipe.venue.read(instruments)
     setting = Setting(
         instruments, rows, case.series[0].interval, case.cash, costs.latency_ns + late_ns,
-        Size.read(strategy.size), Decimal(costs.slippage), rules=other or rules, limits=compiled, clearing=clearing,
+        Size.read(strategy.size), Decimal(costs.slippage), rules=other or rules,
+        limits=compiled, clearing=clearing,
     )  # fmt: skip
     body = load_strategy(Path(strategy.file))
     run = body.run(body.bind(strategy.settings), setting)
