@@ -259,8 +259,8 @@ def test_the_venue_of_a_desk_is_the_recipes_or_the_commands_and_replays(
         assert told(capsys, command, *typed, *VENUE, *HOUSE)["orders_digest"] == desk["orders_digest"]
     lines = [
         'name = "mine"', "[strategy]", f'file = "{LEANING}"', 'size = "5%"', "settings = {fast = 3}",
-        "[venue]", 'participation = "2%"', 'impact = "0.01%"', 'intrabar = "pessimistic"', 'maintenance = "kind"',
-        'liquidation_fee = "1%"', "long_only = true",
+        "[venue]", 'participation = "2%"', 'impact = "0.01%"', 'intrabar = "pessimistic"',
+        'maintenance = "kind"', 'liquidation_fee = "1%"', "long_only = true",
     ]  # fmt: skip
     (home / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
     assert (
