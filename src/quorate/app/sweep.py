@@ -71,18 +71,7 @@ def perform_sweep(
     if report is not None:
         check_place(report)
     prepared = prepare(asked)
-    grid = read_grid(texts, prepared.body)
-    if not grid:
-        raise ConfigError("no grid", where="--grid", todo="write --grid fast=5:25")
-    for name in read_sets(asked.request.sets):
-        if name in grid:
-            what = f"'{name}' has a grid, and --set gives it one value"
-            raise ConfigError(what, where="--grid", todo="leave one of them out")
-    count = prod(map(len, grid.values()))
-    if count > COMBINATIONS_MAX:  # known before any is made
-        what = f"{count:,} combinations are more than {COMBINATIONS_MAX:,}"
-        raise ConfigError(what, where="--grid", todo="use coarser steps")
-    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    grid, combinations = _combined(asked, texts, prepared)
     bars = int((prepared.setting.rows[:, Market.KIND] == 0).sum())
     rows: list[Row] = []
     returns: list[Floats] = []
@@ -141,6 +130,25 @@ def _reviewed(prepared: Prepared, best: Mapping[str, Value]) -> tuple[dict[str, 
     vetoes = int((run.runner.reviews[:, Reviewed.LOTS] == 0).sum())
     notes = [*([] if run.runner.orders else nothing_passed(vetoes, limits["refused"])), *failures(run)]
     return limits, [f"of the best: {each}" for each in notes]
+
+
+def _combined(
+    asked: Asked, texts: Sequence[str], prepared: Prepared
+) -> tuple[dict[str, list[Value]], list[dict[str, Value]]]:
+    """(grid, every combination). Raises ConfigError for no grid, one too large, or one that is set as well."""
+    grid = read_grid(texts, prepared.body)
+    if not grid:
+        raise ConfigError("no grid", where="--grid", todo="write --grid fast=5:25")
+    for name in read_sets(asked.request.sets):
+        if name in grid:
+            what = f"'{name}' has a grid, and --set gives it one value"
+            raise ConfigError(what, where="--grid", todo="leave one of them out")
+    count = prod(map(len, grid.values()))
+    if count > COMBINATIONS_MAX:  # known before any is made
+        what = f"{count:,} combinations are more than {COMBINATIONS_MAX:,}"
+        raise ConfigError(what, where="--grid", todo="use coarser steps")
+    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    return grid, combinations
 
 
 def rank(rows: Sequence[Row], sort: str) -> list[Row]:
