@@ -82,11 +82,11 @@ def test_a_leg_that_fills_in_part_leaves_its_sibling_the_rest() -> None:
 
 
 def test_what_is_filled_of_a_resized_leg_is_not_reserved_again() -> None:
-    """A leg of 20, 5 of them filled, is accepted again with 30 in all."""
+    """A leg of 20, 5 of them filled, is accepted again: 25 work from then on."""
     orders, blotter = Reservations(), Blotter()
     blotter.sent(approve(ENTRY, START))
     leg = Accepted(START, "e/stop", PLAIN.id, Role.STOP, Side.SELL, PLAIN.quantity(20), parent="e")
-    more = Accepted(START, "e/stop", PLAIN.id, Role.STOP, Side.SELL, PLAIN.quantity(30), parent="e")
+    more = Accepted(START, "e/stop", PLAIN.id, Role.STOP, Side.SELL, PLAIN.quantity(25), parent="e")
     price = PLAIN.price(9_000)
     part = Fill(
         START, "f", "e/stop", PLAIN.id, Side.SELL, Role.STOP, PLAIN.quantity(5), price, PLAIN.money(0), START,
@@ -97,9 +97,16 @@ def test_what_is_filled_of_a_resized_leg_is_not_reserved_again() -> None:
         orders.filled(event) if isinstance(event, Fill) else orders.accepted(event)
     life = blotter.get("e/stop")
     assert life is not None
-    assert (life.left, orders.working["e/stop"].left) == (25, 25)
-    with pytest.raises(InvariantError, match="works 5 lots of order e/stop"):
-        blotter.on(Accepted(START, "e/stop", PLAIN.id, Role.STOP, Side.SELL, PLAIN.quantity(5), parent="e"))
+    assert (life.lots, life.left, orders.working["e/stop"].left) == (30, 25, 25)
+
+
+def test_each_leg_may_fill_in_part_after_the_other() -> None:
+    books = Books()
+    books.bar(10_000, 10_000)
+    books.bar(11_500, 120)
+    books.bar(8_500, 50)
+    books.bar(11_500, 30)
+    assert books.works() == {"e/stop": (30, 30), "e/target": (30, 30)}
 
 
 def test_a_leg_whose_size_is_not_told_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ def _reviewed(prepared: Prepared, best: Mapping[str, Value]) -> tuple[dict[str, 
 def _combined(
     asked: Asked, texts: Sequence[str], prepared: Prepared
 ) -> tuple[dict[str, list[Value]], list[dict[str, Value]]]:
-    """(grid, every combination). Raises ConfigError for no grid, one too large, or one that is set as well."""
+    """(grid, every combination). Raises ConfigError for no grid, one too large, or one of what is set."""
     grid = read_grid(texts, prepared.body)
     if not grid:
         raise ConfigError("no grid", where="--grid", todo="write --grid fast=5:25")

@@ -112,12 +112,12 @@ class Blotter:
                 event.parent,
             )
             self._working[event.order] = life
-        elif event.quantity.count != life.lots:
-            if life.role not in _LEGS or event.quantity.count <= life.filled:
-                raise InvariantError(
-                    f"the venue works {event.quantity.count} lots of order {life.id}, not {life.lots}"
-                )
-            life.lots = event.quantity.count
+        elif life.role in _LEGS:
+            life.lots = life.filled + event.quantity.count
+        elif event.parent is None and event.quantity.count != life.lots:
+            raise InvariantError(
+                f"the venue works {event.quantity.count} lots of order {life.id}, not {life.lots}"
+            )
         life.status = Status.PARTIAL if life.filled else Status.ACCEPTED
 
     def _find(self, order: str) -> Life:

@@ -20,13 +20,12 @@ Like = tuple[str, Side, int, bool]
 
 
 class Working:
-    """One order that may still fill: ``left`` of its ``lots`` on the side of ``sign``."""
+    """One order that may still fill: ``left`` lots on the side of ``sign``."""
 
-    __slots__ = ("instrument", "left", "lots", "role", "sign")
+    __slots__ = ("instrument", "left", "role", "sign")
 
-    def __init__(self, instrument: str, sign: int, role: Role, lots: int) -> None:
-        self.instrument, self.sign, self.role = instrument, sign, role
-        self.lots = self.left = lots
+    def __init__(self, instrument: str, sign: int, role: Role, left: int) -> None:
+        self.instrument, self.sign, self.role, self.left = instrument, sign, role, left
 
 
 class Reservations:
@@ -71,16 +70,14 @@ class Reservations:
         self._add(order.id, Working(order.instrument, order.side.sign, order.role, order.quantity.count))
 
     def accepted(self, event: Accepted) -> str | None:
-        """Legs of a bracket begin to work, or are resized; returns what is wrong when an entry is unknown."""
+        """Legs of a bracket begin to work; returns what is wrong when the venue works an unknown entry."""
         known = self.working.get(event.order)
         if known is None and event.role is Role.ENTRY:
             return f"the venue works entry {event.order}, which was never approved"
         if known is None or event.parent is not None:
-            filled = 0 if known is None else known.lots - known.left
             self.release(event.order)
             leg = Working(event.instrument, event.side.sign, event.role, event.quantity.count)
             self._add(event.order, leg)
-            self._less(leg, min(filled, leg.left))
         return None
 
     def filled(self, event: Fill) -> str | None:

@@ -44,6 +44,7 @@ class Wording:
         self._openers: dict[int, str] = {}  # by instrument: the order that filled an entry last
         self._forced: dict[str, int] = {}
         self._legs: dict[int, Row] = {}  # as they were accepted
+        self._taken: dict[int, int] = {}  # lots of a leg that are filled
         self.asked: dict[str, str] = {}
         self.parents: dict[str, str] = {}
 
@@ -107,8 +108,8 @@ class Wording:
     def _resized(self, row: Row) -> Accepted:
         """A leg that covers a further fill of its entry, or no more what the other leg took."""
         leg = list(self._legs[row[Told.ORDER]])
-        for column in (Told.AT, Told.LOTS, Told.PRICE):
-            leg[column] = row[column]
+        leg[Told.AT], leg[Told.PRICE] = row[Told.AT], row[Told.PRICE]
+        leg[Told.LOTS] = row[Told.LOTS] - self._taken.get(row[Told.ORDER], 0)
         return self._accepted(leg)
 
     def _fill(self, row: Row) -> Fill:
@@ -116,6 +117,8 @@ class Wording:
         number = row[Told.ORDER]
         order = self._exchange.name(number)
         count = self._fills[number] = self._fills.get(number, 0) + 1
+        if number in self._legs:
+            self._taken[number] = self._taken.get(number, 0) + row[Told.LOTS]
         if row[Told.ROLE] == ROLES["entry"]:
             self._openers[row[Told.INSTRUMENT]] = order
         return self._filled(row, order, f"{order}/fill" if count == 1 else f"{order}/fill/{count}")
