@@ -129,11 +129,14 @@ def any_venue(seed: int) -> dict[str, str]:
     """A [venue] of dice of its own, so that all else of a recipe stays as it is."""
     dice = Random(f"venue {seed}")
     drawn = {
+        "participation": Random(f"volume {seed}").choice(("any", "100%", "37.3%", "10%", "0.5%")),
         "impact": dice.choice(("0", "0.002%", "0.02%", "1%")),
         "intrabar": dice.choice(tuple(INTRABAR)),
         "maintenance": dice.choice(("none", "none", "kind", "99%", "0:20%,5000:95%")),
     }
-    return {key: value for key, value in drawn.items() if value not in ("0", "none")}
+    if drawn["maintenance"] == "99%":  # whoever is to be liquidated must get in
+        drawn["participation"] = "any"
+    return {key: value for key, value in drawn.items() if value not in ("any", "0", "none")}
 
 
 def any_losses(dice: Random, book: Rulebook) -> Any:

@@ -84,6 +84,15 @@ def test_an_impact_or_a_path_one_step_off_is_found() -> None:
         assert found
 
 
+def test_a_share_of_volume_one_step_off_is_found() -> None:
+    case = any_case(3)
+    rules = case.recipe.venue.read()[0]
+    assert case.recipe.venue.participation == "10%"
+    more = replace(rules, participation=rules.participation + Decimal("0.001"))
+    found = differs(on_desk(case), research(case, other=more)[1])
+    assert found
+
+
 def test_another_maintenance_is_found() -> None:
     case = any_case(GONE)
     assert case.recipe.venue.maintenance == "99%"
