@@ -23,7 +23,7 @@ from quorate.core.effects import AnyEffect, BreakerMoved, Silenced, Vetoed
 from quorate.core.events import AnyEvent, Fill
 from quorate.core.money import Money
 from quorate.core.order import Answer, ApprovedOrder, Finding, Order
-from quorate.native.exchange import ROLES, SIDES, TYPES, Told
+from quorate.native.exchange import INTRABAR, ROLES, SIDES, TYPES, Rules, Told
 from quorate.native.limits import BREAKERS, RULES, Limits, rules
 from quorate.native.runner import Reviewed
 from quorate.research.run import Run, Setting, Size
@@ -97,7 +97,7 @@ def any_case(seed: int, bars: int = 900, real: Sequence[tuple[Series, ...]] = ()
         "leaning": {"fast": dice.randint(2, 6), "slow": dice.randint(8, 20)},
         "nervous": {"span": dice.randint(2, 12), "risk": dice.choice((0.003, 0.01, 0.03))},
     }[file]
-    values = {
+    values: dict[str, Any] = {
         "name": f"case {seed}",
         "strategy": {
             "file": str(BODIES / f"{file}.py"),
@@ -107,12 +107,36 @@ def any_case(seed: int, bars: int = 900, real: Sequence[tuple[Series, ...]] = ()
         "costs": {"latency": dice.choice(("0s", "250ms", "1s")), "slippage": dice.choice((0, 1, 3))},
         "operator": {"cool_down": dice.choice(("1h", "6h", "3d"))},
     }
+    if venue := any_venue(seed):
+        values["venue"] = venue
+    much_held = "maintenance" in venue and len(series) > 1  # so that somebody is liquidated
+    if much_held:
+        values["strategy"]["size"] = "95%"
     cash = default_cash(series)[0]
     book = msgspec.structs.replace(any_rulebook(dice), currencies=(cash.scale,))
     if dice.random() < 0.6:  # loose in what may be held, so that losses bring the breaker down
         loose = rulebook_of(*read_values("rulebook", "balanced"))
         book = msgspec.structs.replace(loose, currencies=(cash.scale,), losses=any_losses(dice, loose))
+    if much_held:
+        half, much = Decimal("0.5"), Decimal(5)
+        wide = {"trade_share": half, "position_share": half, "gross_share": much, "net_share": much}
+        exposure = msgspec.structs.replace(book.exposure, **wide, leverage_max=much)
+        book = msgspec.structs.replace(book, exposure=exposure)
     return Case(recipe_of(values, f"case {seed}"), book, series, cash)
+
+
+def any_venue(seed: int) -> dict[str, str]:
+    """A [venue] of dice of its own, so that all else of a recipe stays as it is."""
+    dice = Random(f"venue {seed}")
+    drawn = {
+        "participation": Random(f"volume {seed}").choice(("any", "100%", "37.3%", "10%", "0.5%")),
+        "impact": dice.choice(("0", "0.002%", "0.02%", "1%")),
+        "intrabar": dice.choice(tuple(INTRABAR)),
+        "maintenance": dice.choice(("none", "none", "kind", "99%", "0:20%,5000:95%")),
+    }
+    if drawn["maintenance"] == "99%":  # whoever is to be liquidated must get in
+        drawn["participation"] = "any"
+    return {key: value for key, value in drawn.items() if value not in ("any", "0", "none")}
 
 
 def any_losses(dice: Random, book: Rulebook) -> Any:
@@ -187,8 +211,12 @@ def ledger_cash(account: Account) -> int:
     return account.cash_e8 - sum(each.cost_e8 for each in account.positions.values())
 
 
-def research(case: Case, limits: dict[str, Number] | None = None, late_ns: int = 0) -> tuple[Run, Told_]:
-    """The research run under the compiled rulebook, or under other ``limits``; ``late_ns`` more latency."""
+def research(
+    case: Case, limits: dict[str, Number] | None = None, late_ns: int = 0, other: Rules | None = None
+) -> tuple[Run, Told_]:
+    """The research run under the compiled rulebook, or under other ``limits``; ``late_ns`` more latency,
+    ``other`` rules of the venue.
+    """
     strategy = case.recipe.strategy
     assert strategy is not None
     instruments, rows = rows_of(sorted(case.series, key=lambda each: each.instrument.id))
@@ -197,9 +225,11 @@ def research(case: Case, limits: dict[str, Number] | None = None, late_ns: int =
         cool_down_ns=case.recipe.operator.cool_down_ns, until=int(rows[:, 0].max()),
     )  # fmt: skip
     costs = case.recipe.costs
+    rules, clearing = case.recipe.venue.read(instruments)
     setting = Setting(
         instruments, rows, case.series[0].interval, case.cash, costs.latency_ns + late_ns,
-        Size.read(strategy.size), Decimal(costs.slippage), limits=compiled,
+        Size.read(strategy.size), Decimal(costs.slippage), rules=other or rules,
+        limits=compiled, clearing=clearing,
     )  # fmt: skip
     body = load_strategy(Path(strategy.file))
     run = body.run(body.bind(strategy.settings), setting)

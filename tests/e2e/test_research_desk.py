@@ -203,7 +203,16 @@ def test_a_run_whose_every_order_is_refused_says_so_and_by_which_rule(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--participation", "10%", "--desk"), "--participation: is of research runs"),
+        (("--participation", "200%", "--desk"), "venue.participation: '200%' is no share above zero and at"),
+        (("--intrabar", "luky", "--desk"), "venue.intrabar: no path is called 'luky'"),
+        (
+            ("--liquidation-fee", "1%", "--desk"),
+            "venue.liquidation_fee: is paid where somebody is liquidated",
+        ),
+        (("--funding", "rates.csv", "--desk"), "--funding: is of research runs"),
+        (("--interval", "1h", "--desk"), "--interval: is of research runs"),
+        (("--latency", "50ms,1s", "--desk"), "--latency: quantiles are of research runs"),
+        (("--set", "venue.part=1", "--desk"), "unknown key 'part'"),
         (("--trades", "--desk"), "--trades: is of research runs"),
         (("--journal", "x.db"), "--journal: belongs to a desk"),
         (("--config", "x.toml"), "--config: belongs to a desk"),
@@ -226,6 +235,55 @@ def test_options_that_do_not_fit_are_one_line(
         assert said in wrong(capsys, *asked)
     else:
         assert told(capsys, *asked)["limits"]["applied"] == "conservative-small"
+
+
+VENUE = ("--participation", "2%", "--impact", "0.01%", "--intrabar", "pessimistic")
+HOUSE = ("--maintenance", "kind", "--liquidation-fee", "1%", "--long-only")
+
+
+def test_the_venue_of_a_desk_is_the_recipes_or_the_commands_and_replays(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = ("--strategy", LEANING, "--set", "fast=3", "--size", "5%", "--data", TAPE)
+    plain = told(capsys, "backtest", *typed, "--desk")
+    assert "venue" not in plain["config"]  # as it was before there was such a table
+    desk = told(capsys, "backtest", *typed, "--desk", *VENUE, *HOUSE)
+    assert desk["config"]["venue"] == {
+        "participation": "2%", "impact": "0.01%", "intrabar": "pessimistic", "maintenance": "kind",
+        "liquidation_fee": "1%", "long_only": True,
+    }  # fmt: skip
+    assert desk["fills"] > plain["fills"]
+    assert desk["orders_digest"] != plain["orders_digest"]
+    assert not desk["halted"]
+    for command in ("run", "paper"):
+        assert told(capsys, command, *typed, *VENUE, *HOUSE)["orders_digest"] == desk["orders_digest"]
+    lines = [
+        'name = "mine"', "[strategy]", f'file = "{LEANING}"', 'size = "5%"', "settings = {fast = 3}",
+        "[venue]", 'participation = "2%"', 'impact = "0.01%"', 'intrabar = "pessimistic"',
+        'maintenance = "kind"', 'liquidation_fee = "1%"', "long_only = true",
+    ]  # fmt: skip
+    (home / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
+    assert (
+        told(capsys, "run", "--recipe", "mine.toml", "--data", TAPE)["orders_digest"] == desk["orders_digest"]
+    )
+    words = ("replay", desk["journal"], "--plugin", LEANING)
+    assert told(capsys, *words)["identical"]
+    for journal in (desk["journal"], plain["journal"]):  # whether record 0 has the table or not
+        override = ("--override", "venue.participation=any")
+        assert "'venue' is not run again" in wrong(capsys, "replay", journal, "--plugin", LEANING, *override)
+
+
+def test_agents_trade_on_the_venue_too_and_size_is_a_strategys(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = told(capsys, "backtest", "--data", TAPE)
+    thin = told(capsys, "backtest", "--data", TAPE, "--participation", "1%")
+    assert thin["fills"] > plain["fills"]
+    assert not thin["halted"]
+    assert told(capsys, "replay", thin["journal"])["identical"]
+    slow = told(capsys, "backtest", "--data", TAPE, "--latency", "3s")
+    assert slow["config"]["costs"]["latency"] == "3s"
+    assert "--size: is a strategy's" in wrong(capsys, "backtest", "--data", TAPE, "--size", "5%")
 
 
 def test_an_array_is_of_research_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

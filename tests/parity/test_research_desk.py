@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -12,13 +14,15 @@ from quorate.app.recipe import read_values, recipe_of, rulebook_of
 from quorate.app.replay import replay_reader
 from quorate.app.run import default_cash, run_in_memory
 from quorate.core.errors import ConfigError, InputError
+from quorate.native.exchange import INTRABAR, Told
 from quorate.research.course import Course
 from quorate.shield.numbers import numbers
 from tests.research_desk import BODIES, Case, any_case, differs, on_desk, research
 from tests.sessions import tape
 
-SEEDS = (0, 2, 3, 4, 5, 13)
+SEEDS = (0, 2, 3, 4, 5, 13, 21)
 HALTS = 5  # a seed whose desk halts
+GONE = 21  # one in which the clearing house takes positions, four of them
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -42,6 +46,16 @@ def test_the_cases_show_fills_refusals_cancelled_stops_and_halts() -> None:
     assert min(seen[each] for each in ("fills", "stops", "refused", "cut", "falls", "resumes")) > 0, seen
 
 
+def test_the_cases_show_liquidations_impact_and_every_path() -> None:
+    run, told = research(any_case(GONE))
+    assert len(run.liquidations) == 4
+    forced = {(row[Told.AT], row[Told.INSTRUMENT], row[Told.LOTS]) for row in run.liquidations.tolist()}
+    assert forced <= {(fill[0], fill[1], fill[4]) for fill in told.fills}
+    venues = [any_case(seed).recipe.venue for seed in SEEDS]
+    assert {each.intrabar for each in venues} == set(INTRABAR)
+    assert len({each.impact for each in venues}) > 1
+
+
 # ---- planted defects -----------------------------------------------------------------------------------
 
 
@@ -56,6 +70,36 @@ def test_a_limit_off_by_one_is_found() -> None:
 def test_a_latency_off_by_one_nanosecond_is_found() -> None:
     case = any_case(0)
     assert differs(on_desk(case), research(case, late_ns=1)[1]).startswith("fills 0")
+
+
+def test_an_impact_or_a_path_one_step_off_is_found() -> None:
+    case = any_case(3)
+    venue = case.recipe.venue
+    rules = venue.read()[0]
+    more = replace(rules, impact=rules.impact + Decimal("0.000001"))
+    assert (venue.impact, venue.intrabar) == ("0.002%", "pessimistic")
+    desk = on_desk(case)
+    for wrong in (more, replace(rules, intrabar="likely")):
+        found = differs(desk, research(case, other=wrong)[1])
+        assert found
+
+
+def test_a_share_of_volume_one_step_off_is_found() -> None:
+    case = any_case(3)
+    rules = case.recipe.venue.read()[0]
+    assert case.recipe.venue.participation == "10%"
+    more = replace(rules, participation=rules.participation + Decimal("0.001"))
+    found = differs(on_desk(case), research(case, other=more)[1])
+    assert found
+
+
+def test_another_maintenance_is_found() -> None:
+    case = any_case(GONE)
+    assert case.recipe.venue.maintenance == "99%"
+    venue = msgspec.structs.replace(case.recipe.venue, maintenance="95%")
+    wrong = replace(case, recipe=msgspec.structs.replace(case.recipe, venue=venue))
+    found = differs(on_desk(case), research(wrong)[1])
+    assert found
 
 
 def test_halts_that_are_ignored_are_found() -> None:
@@ -96,6 +140,28 @@ def test_a_desk_of_a_strategy_replays_from_its_file_and_names_one_that_was_alter
         replay_reader(journal, plugins=[file])
     with pytest.raises(InputError, match=r"leaning\.py, which is not here"):
         replay_reader(journal)
+
+
+@pytest.mark.parametrize("venue", [{"participation": "2%", "impact": "1%"}, {"maintenance": "99%"}])
+def test_a_desk_of_another_venue_replays_and_says_so_in_record_0(venue: dict[str, str]) -> None:
+    case = desk_case(BODIES / "leaning.py") if "impact" in venue else any_case(GONE)
+    held = msgspec.structs.replace(case.recipe.venue, **venue)
+    assert case.recipe.strategy is not None
+    file = Path(case.recipe.strategy.file)
+    case = replace(case, recipe=msgspec.structs.replace(case.recipe, venue=held))
+    _, journal = run_in_memory(case.plan, "backtest")
+    opened = next(record for record in journal.records() if record.kind == "opened")
+    stated = msgspec.json.decode(opened.payload)["recipe"]["venue"]
+    assert {key: stated[key] for key in venue} == venue
+    accepted = [
+        msgspec.json.decode(record.payload) for record in journal.records() if record.kind == "accepted"
+    ]
+    names = [each["order"] for each in accepted]
+    if "impact" in venue:
+        assert len(set(names)) < len(names)  # a leg that a further fill made larger is accepted again
+    else:
+        assert sum("/liquidation" in each for each in names) == 4
+    assert replay_reader(journal, plugins=[file]).identical
 
 
 FAILS = """

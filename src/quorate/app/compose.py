@@ -93,7 +93,14 @@ class Plugs:
 
 def _simulated_market(plan: Plan, _: Journal) -> tuple[Feed, Venue]:
     costs = plan.recipe.costs
-    venue = Simulator(plan.instruments, plan.cash, Costs(costs.latency_ns, Decimal(costs.slippage)))
+    rules, clearing = plan.recipe.venue.read(list(plan.instruments.values()))
+    venue = Simulator(
+        plan.instruments,
+        plan.cash,
+        Costs(costs.latency_ns, Decimal(costs.slippage)),
+        rules=rules,
+        clearing=clearing,
+    )
     return ShownFeed(HistoryFeed(plan.series), venue), venue
 
 

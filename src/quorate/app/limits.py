@@ -10,15 +10,17 @@ from typing import Any
 from quorate.app.compose import check_latency
 from quorate.app.config import load_config
 from quorate.core.errors import ConfigError
-from quorate.core.instant import spell_span
+from quorate.core.instant import spell_instant, spell_span
 from quorate.core.instrument import Instrument
 from quorate.core.money import Money
 from quorate.native.exchange import Market, Rows
-from quorate.native.limits import Limits, rules
+from quorate.native.limits import RULES, Limits, rules
 from quorate.native.runner import Reviewed
 from quorate.research.run import Run
 from quorate.shield.numbers import numbers
 from quorate.shield.rulebook import Rulebook
+
+BOOKS = "books"
 
 
 def compiled(
@@ -43,6 +45,15 @@ def compiled(
     except (ValueError, OverflowError) as error:
         raise ConfigError(str(error), where=f"rulebook {book.name}") from error
     return book, limits, list(config.notes)
+
+
+def failures(run: Run) -> list[str]:
+    """A note where the limits' books failed: closed for good, they refuse every order from then on."""
+    return [
+        f"the limits' own books failed at {spell_instant(at)}: halted for good, every order after is refused"
+        for at, _, _, rule in run.runner.moves
+        if RULES[rule] == BOOKS
+    ]
 
 
 def told(run: Run, book: Rulebook | None) -> dict[str, Any]:

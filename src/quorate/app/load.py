@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ BASELINE = "baseline"
 class Request:
     """What a person asked for, as typed. No ``mode``: the configuration's own; no ``data``: the sample.
 
-    ``strategy``: one file in the place of a recipe; then ``size`` and ``latency`` are its, and a name without
-    a dot in ``sets`` is its parameter.
+    ``strategy``: one file in the place of a recipe; then ``size`` is its, and a name without a dot in
+    ``sets`` is its parameter. ``venue``: values of the recipe's [venue].
     """
 
     mode: str | None = None
@@ -52,6 +52,7 @@ class Request:
     strategy: Path | None = None
     size: str | None = None
     latency: str | None = None
+    venue: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_plan(request: Request) -> tuple[Plan, list[str]]:
@@ -97,8 +98,15 @@ def _configured(request: Request) -> Config:
         sets = [each if "." in each.partition("=")[0] else f"strategy.settings.{each}" for each in sets]
         if request.size is not None:
             options["strategy"] = {"size": request.size}
-        if request.latency is not None:
-            options["costs"] = {"latency": request.latency}
+    elif request.size is not None:
+        raise ConfigError("is a strategy's", where="--size", todo="add --strategy, or leave it out")
+    if request.latency is not None:
+        if "," in request.latency:
+            what = "quantiles are of research runs: the latency of a desk is one span"
+            raise ConfigError(what, where="--latency", todo="write 250ms, or leave --desk out")
+        options["costs"] = {"latency": request.latency}
+    if request.venue:
+        options["venue"] = dict(request.venue)
     return load_config(
         request.recipe, strategy=request.strategy, overlay=request.overlay, sets=sets, options=options
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from quorate.app.registry import convert, nearest
+from quorate.app.venue_settings import VenueSettings
 from quorate.core.errors import ConfigError
 from quorate.core.instant import parse_span
 from quorate.decide.decide import DecideSettings
@@ -81,6 +82,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     costs: CostSettings = CostSettings()
     operator: OperatorSettings = OperatorSettings()
     strategy: StrategySettings | None = None
+    venue: VenueSettings = VenueSettings()
 
     def without_places(self) -> Recipe:
         """The same with its strategy's file by name alone: where things lie stays out of journals."""
@@ -90,10 +92,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, strategy=named)
 
     def values(self) -> dict[str, Any]:
-        """The recipe as plain values; without a strategy the key is left out."""
+        """The recipe as plain values; without a strategy, or with the usual venue, that key is left out."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         if self.strategy is None:
             del found["strategy"]
+        if self.venue == VenueSettings():
+            del found["venue"]
         return found
 
 
@@ -139,6 +143,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "costs": CostSettings,
     "operator": OperatorSettings,
     "strategy": StrategySettings,
+    "venue": VenueSettings,
 }
 
 
@@ -159,6 +164,7 @@ def recipe_of(values: dict[str, Any], where: str) -> Recipe:
         raise ConfigError("no agents", where=where, todo="add [agents.momentum]")
     for span in (recipe.costs.latency, recipe.operator.cool_down):
         parse_span(span)
+    recipe.venue.read()
     return recipe
 
 

@@ -170,7 +170,7 @@ def desk_of(opened: Opened, overrides: Sequence[str]) -> tuple[Recipe, Rulebook]
             limits = override({LIMITS: limits}, assignment)[LIMITS]
             if not isinstance(limits, dict):
                 raise InputError(f"'{assignment}' names no limit", where="--override", todo=_LIMIT)
-        elif section in RUN_AGAIN or section not in values:
+        elif section in RUN_AGAIN or section not in Recipe.__struct_fields__:
             values = override(values, assignment)
         else:
             raise InputError(

@@ -22,7 +22,7 @@ from quorate.analysis.analysis import Analysis, analyse
 from quorate.app.clearing import ClearingAsked, read_clearing, read_fundings, with_funding
 from quorate.app.compose import SUSPECT_TRUST
 from quorate.app.home import check_place, new_run
-from quorate.app.limits import compiled, told
+from quorate.app.limits import compiled, failures, told
 from quorate.app.load import Request, load_history
 from quorate.app.run import closes_of, default_cash, nothing_passed, parse_cash
 from quorate.app.strategy import Body, load_strategy, read_sets
@@ -210,6 +210,7 @@ def result_of(prepared: Prepared, run: Run, analysis: Analysis) -> dict[str, Any
         *([] if run.runner.orders else nothing_passed(vetoes, limits.get("refused", {}))),
         LABEL if prepared.rulebook is None else REVIEWED,
         *run.notes,
+        *failures(run),
         *_fates(run),
         *prepared.notes,
         *(n for each in prepared.series for n in each.notes),

@@ -17,15 +17,17 @@ from typing import Any
 from quorate.analysis.analysis import analyse
 from quorate.analysis.result import Curve
 from quorate.app.home import check_place
-from quorate.app.research import LABEL, Asked, Prepared, prepare
-from quorate.app.run import closes_of
-from quorate.app.strategy import read_grid
+from quorate.app.limits import failures, told
+from quorate.app.research import LABEL, REVIEWED, Asked, Prepared, prepare
+from quorate.app.run import closes_of, nothing_passed
+from quorate.app.strategy import read_grid, read_sets
 from quorate.app.trials import PBO_MAX, judge, returns_of, returns_of_run
 from quorate.core.errors import ConfigError, InputError
 from quorate.indicators.formula import Formula, plan_formula
 from quorate.native.backtest import Settings, Sweep, Tape, named
 from quorate.native.backtest import run as alone
 from quorate.native.exchange import Market, Rules
+from quorate.native.runner import Reviewed
 from quorate.research.book import Floats
 from quorate.research.figures import NAMES, figures
 from quorate.research.formula import bars_of, numbers
@@ -69,14 +71,7 @@ def perform_sweep(
     if report is not None:
         check_place(report)
     prepared = prepare(asked)
-    grid = read_grid(texts, prepared.body)
-    if not grid:
-        raise ConfigError("no grid", where="--grid", todo="write --grid fast=5:25")
-    count = prod(map(len, grid.values()))
-    if count > COMBINATIONS_MAX:  # known before any is made
-        what = f"{count:,} combinations are more than {COMBINATIONS_MAX:,}"
-        raise ConfigError(what, where="--grid", todo="use coarser steps")
-    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    grid, combinations = _combined(asked, texts, prepared)
     bars = int((prepared.setting.rows[:, Market.KIND] == 0).sum())
     rows: list[Row] = []
     returns: list[Floats] = []
@@ -90,7 +85,9 @@ def perform_sweep(
     chosen = next(place for place, row in enumerate(rows) if row is ranked[0])
     best = returns[chosen] if returns else returns_of_run(_run(prepared, combinations[chosen]))
     judged = judge(prepared.setting, rows, best, returns)
-    notes = [LABEL, *prepared.notes, *(note for each in prepared.series for note in each.notes)]
+    limits, refusals = _reviewed(prepared, combinations[chosen])
+    label = LABEL if prepared.rulebook is None else REVIEWED
+    notes = [label, *refusals, *prepared.notes, *(note for each in prepared.series for note in each.notes)]
     notes.insert(1, judged["says"])
     result = {
         "mode": "sweep",
@@ -103,6 +100,8 @@ def perform_sweep(
         "trials": len(rows),
         "bars": bars,
         "sort": sort,
+        "rulebook": "none" if prepared.rulebook is None else prepared.rulebook.name,
+        "limits": limits,
         "size": str(prepared.setting.size),
         **prepared.venue,
         "cash": str(prepared.setting.cash),
@@ -120,6 +119,36 @@ def perform_sweep(
         found = analyse(run.stats, closes_of(prepared.series), prepared.setting.seed)
         result["report"] = str(report_sweep(report, result, rows, found))
     return Swept(result, grid, rows)
+
+
+def _reviewed(prepared: Prepared, best: Mapping[str, Value]) -> tuple[dict[str, Any], list[str]]:
+    """(what the limits did to the best, notes on it). Without a rulebook nothing is run again."""
+    if prepared.rulebook is None:
+        return {"applied": "none"}, []
+    run = _run(prepared, best)
+    limits = told(run, prepared.rulebook)
+    vetoes = int((run.runner.reviews[:, Reviewed.LOTS] == 0).sum())
+    notes = [*([] if run.runner.orders else nothing_passed(vetoes, limits["refused"])), *failures(run)]
+    return limits, [f"of the best: {each}" for each in notes]
+
+
+def _combined(
+    asked: Asked, texts: Sequence[str], prepared: Prepared
+) -> tuple[dict[str, list[Value]], list[dict[str, Value]]]:
+    """(grid, every combination). Raises ConfigError for no grid, one too large, or one of what is set."""
+    grid = read_grid(texts, prepared.body)
+    if not grid:
+        raise ConfigError("no grid", where="--grid", todo="write --grid fast=5:25")
+    for name in read_sets(asked.request.sets):
+        if name in grid:
+            what = f"'{name}' has a grid, and --set gives it one value"
+            raise ConfigError(what, where="--grid", todo="leave one of them out")
+    count = prod(map(len, grid.values()))
+    if count > COMBINATIONS_MAX:  # known before any is made
+        what = f"{count:,} combinations are more than {COMBINATIONS_MAX:,}"
+        raise ConfigError(what, where="--grid", todo="use coarser steps")
+    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    return grid, combinations
 
 
 def rank(rows: Sequence[Row], sort: str) -> list[Row]:

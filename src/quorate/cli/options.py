@@ -45,7 +45,7 @@ LatencyIfAny = Annotated[
     str | None,
     typer.Option(
         "--latency",
-        help="With --strategy: from an order to the venue, 250ms by default; in research quantiles too.",
+        help="From an order to the venue, 250ms by default; in research runs quantiles too.",
     ),
 ]
 Size = Annotated[str, typer.Option("--size", help="With --strategy: 95% of equity, or units such as 0.01.")]
@@ -57,17 +57,15 @@ Latency = Annotated[
 ]
 Participation = Annotated[
     str | None,
-    typer.Option("--participation", help="With --strategy: most of a bar's volume that orders take, as 10%."),
+    typer.Option("--participation", help="Most of a bar's volume that orders take, as 10%."),
 ]
 Impact = Annotated[
     str | None,
-    typer.Option(
-        "--impact", help="With --strategy: what an order of a bar's whole volume moves the price by, as 10%."
-    ),
+    typer.Option("--impact", help="What an order of a bar's whole volume moves the price by, as 10%."),
 ]
 Intrabar = Annotated[
     str | None,
-    typer.Option("--intrabar", help="With --strategy: pessimistic, likely or optimistic fills within a bar."),
+    typer.Option("--intrabar", help="Pessimistic, likely or optimistic fills within a bar."),
 ]
 Interval = Annotated[
     str | None,
@@ -77,15 +75,13 @@ Maintenance = Annotated[
     str | None,
     typer.Option(
         "--maintenance",
-        help="With --strategy: liquidate below it: kind (as usual for its kind), 0.5%, or 0:0.4%,50000:0.5%.",
+        help="Liquidate below it: kind (as usual for its kind), 0.5%, or 0:0.4%,50000:0.5%.",
     ),
 ]
 LiquidationFee = Annotated[
     str | None, typer.Option("--liquidation-fee", help="With --maintenance: of the worth, as 0.5%.")
 ]
-LongOnly = Annotated[
-    bool, typer.Option("--long-only", help="With --strategy: the exchange refuses to sell short.")
-]
+LongOnly = Annotated[bool, typer.Option("--long-only", help="The exchange refuses to sell short.")]
 FundingFiles = Annotated[
     list[str],
     typer.Option("--funding", help="With --strategy: a file of funding rates, or ID=file. Repeatable."),
@@ -94,3 +90,24 @@ ReportAt = Annotated[
     Path | None, typer.Option("--report", help="Where to write the HTML report; else in the run's folder.")
 ]
 Trades = Annotated[bool, typer.Option("--trades", help="With --strategy: list every trade.")]
+
+
+def venue_of(
+    participation: str | None,
+    impact: str | None,
+    intrabar: str | None,
+    maintenance: str | None,
+    liquidation_fee: str | None,
+    *,
+    long_only: bool,
+) -> dict[str, str | bool]:
+    """What was given of a recipe's [venue]."""
+    given = {
+        "participation": participation,
+        "impact": impact,
+        "intrabar": intrabar,
+        "maintenance": maintenance,
+        "liquidation_fee": liquidation_fee,
+        "long_only": long_only or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}

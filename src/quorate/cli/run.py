@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,16 +48,25 @@ def run(
     assume_utc: options.AssumeUtc = False,
     strategy: options.StrategyFile = None,
     size: options.SizeIfAny = None,
+    participation: options.Participation = None,
+    impact: options.Impact = None,
+    intrabar: options.Intrabar = None,
+    maintenance: options.Maintenance = None,
+    liquidation_fee: options.LiquidationFee = None,
+    long_only: options.LongOnly = False,
     headless: options.Headless = False,
     json: options.Json = False,
 ) -> int:
     """Run the desk, by default on the built-in sample, in the mode that its configuration says."""
     from quorate.app.load import Request
 
+    venue = options.venue_of(
+        participation, impact, intrabar, maintenance, liquidation_fee, long_only=long_only
+    )
     request = Request(
         recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument, first=first, end=end,
         cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
-        strategy=strategy, size=size,
+        strategy=strategy, size=size, venue=venue,
     )  # fmt: skip
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 
@@ -112,10 +122,10 @@ def backtest(
         return research(
             strategy, request, market, clearing, interval=interval, trades=trades, report=report, as_json=json
         )
-    only: dict[str, object] = dict(zip(("--participation", "--impact", "--intrabar"), market, strict=True))
-    only |= {"--maintenance": maintenance, "--liquidation-fee": liquidation_fee, "--funding": funding or None}
-    only |= {"--long-only": long_only or None, "--trades": trades or None, "--interval": interval}
+    only = {"--funding": funding or None, "--trades": trades or None, "--interval": interval}
     refuse(only, "is of research runs", "give --strategy, and no --desk")
+    venue = options.venue_of(*market, maintenance, liquidation_fee, long_only=long_only)
+    request = replace(request, venue=venue)
     return execute(request, journal, report, live_view=not headless and not json, as_json=json)
 
 
@@ -144,6 +154,12 @@ def paper(
     assume_utc: options.AssumeUtc = False,
     strategy: options.StrategyFile = None,
     size: options.SizeIfAny = None,
+    participation: options.Participation = None,
+    impact: options.Impact = None,
+    intrabar: options.Intrabar = None,
+    maintenance: options.Maintenance = None,
+    liquidation_fee: options.LiquidationFee = None,
+    long_only: options.LongOnly = False,
     speed: Annotated[float | None, typer.Option(help="So many times real time; else at full speed.")] = None,
     acts: Annotated[Path | None, typer.Option(help="People's halts and resumes, one JSON a line.")] = None,
     headless: options.Headless = False,
@@ -152,10 +168,13 @@ def paper(
     """Run the desk over a tape as if it were live: nobody resumes it but people, each record is durable."""
     from quorate.app.load import Request
 
+    venue = options.venue_of(
+        participation, impact, intrabar, maintenance, liquidation_fee, long_only=long_only
+    )
     request = Request(
         mode="paper", recipe=recipe, overlay=overlay, sets=sets, data=data, instruments=instrument,
         first=first, end=end, cash=cash, seed=seed, plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
-        speed=speed, acts=acts, strategy=strategy, size=size,
+        speed=speed, acts=acts, strategy=strategy, size=size, venue=venue,
     )  # fmt: skip
     return execute(request, journal, live_view=not headless and not json, as_json=json)
 

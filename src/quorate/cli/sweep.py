@@ -37,6 +37,7 @@ def sweep(
     cash: options.Cash = None,
     seed: options.Seed = None,
     plugin: options.Plugins = [],  # noqa: B006
+    rulebook: options.Rulebook = None,
     assume_utc: options.AssumeUtc = False,
     size: options.Size = "95%",
     interval: options.Interval = None,
@@ -62,7 +63,7 @@ def sweep(
 
     request = Request(
         sets=sets, data=data, instruments=instrument, first=first, end=end, cash=cash, seed=seed,
-        plugins=plugin, assume_utc=assume_utc,
+        plugins=plugin, rulebook=rulebook, assume_utc=assume_utc,
     )  # fmt: skip
     venue = VenueAsked(latency, participation, impact, intrabar)
     clearing = ClearingAsked(

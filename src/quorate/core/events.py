@@ -147,7 +147,11 @@ class InstantClosed(Event, frozen=True, tag="instant_closed", gc=False):
 
 
 class Accepted(Event, frozen=True, tag="accepted"):
-    """The venue works the order. Legs of a bracket carry their ``parent`` and their own terms."""
+    """The venue works the order. Legs of a bracket carry their ``parent`` and their own terms.
+
+    A leg that a further fill of its entry makes larger, or one of the other leg smaller, is accepted again;
+    ``quantity`` is what works from then on.
+    """
 
     order: str
     instrument: str

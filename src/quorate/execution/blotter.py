@@ -8,6 +8,8 @@ from quorate.core.errors import InvariantError
 from quorate.core.events import Accepted, AnyEvent, Cancelled, Expired, Fill, Rejected
 from quorate.core.order import ApprovedOrder, Order, OrderType, Role, Side, Status
 
+_LEGS = frozenset((Role.STOP, Role.TARGET))
+
 
 class Life:
     """One order's state: who it is, what it is for, and how much of it is left."""
@@ -110,11 +112,13 @@ class Blotter:
                 event.parent,
             )
             self._working[event.order] = life
+        elif life.role in _LEGS:
+            life.lots = life.filled + event.quantity.count
         elif event.parent is None and event.quantity.count != life.lots:
             raise InvariantError(
                 f"the venue works {event.quantity.count} lots of order {life.id}, not {life.lots}"
             )
-        life.status = Status.ACCEPTED
+        life.status = Status.PARTIAL if life.filled else Status.ACCEPTED
 
     def _find(self, order: str) -> Life:
         life = self._working.get(order)

@@ -188,6 +188,8 @@ void Limits::fold(const Report& report) {
       if (!orders_.accepted(report)) down(report.at, Breaker::halted, Rule::approved_only);
       return;
     case Kind::fill: return fold_fill(report);
+    case Kind::replaced: return orders_.resized(report);
+    case Kind::bankrupt: return;  // the books show it, and every order is refused from now on
     case Kind::rejected:
     case Kind::cancelled:
     case Kind::expired: return orders_.ended(report.order, report.kind == Kind::rejected);

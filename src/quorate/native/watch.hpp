@@ -22,6 +22,7 @@ struct Reserved {
   Role role;
   Side side;
   Lots left;
+  Lots filled = 0;
 };
 
 // Order numbers, one bit each: they mostly follow each other.
@@ -88,6 +89,16 @@ class Reservations {
     return true;
   }
 
+  // A leg covers a further fill of its entry, or no more what its sibling filled; all of it, filled or not.
+  void resized(const Report& report) {
+    const auto found = working_.find(report.order);
+    if (found == working_.end()) return;
+    Reserved& each = found->second;
+    const Lots left = std::max<Lots>(report.lots - each.filled, 0);
+    count(each, left - each.left);
+    each.left = left;
+  }
+
   // The filled part is held now, not reserved. False when more of an entry filled than was approved.
   bool filled(const Report& report) {
     const auto found = working_.find(report.order);
@@ -100,6 +111,7 @@ class Reservations {
     Reserved& each = found->second;
     const Lots lots = std::min(report.lots, each.left);
     each.left -= lots;
+    each.filled += lots;
     count(each, -lots);
     if (each.left == 0) working_.erase(found);
     return true;

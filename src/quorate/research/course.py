@@ -121,7 +121,7 @@ class Course:
                 self._numbers[event.order] = self._numbers[event.parent] + _LEGS[event.role]
             number = self._numbers.get(event.order, -1)
             filled = self._states[number][2] if number in self._states else 0
-            self._states[number] = [_WORKING, event.quantity.count, filled]
+            self._states[number] = [_WORKING, filled + event.quantity.count, filled]
             return number
         if not isinstance(event, Fill | Cancelled | Rejected | Expired):
             return -1

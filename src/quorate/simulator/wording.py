@@ -43,6 +43,8 @@ class Wording:
         self._fills: dict[int, int] = {}
         self._openers: dict[int, str] = {}  # by instrument: the order that filled an entry last
         self._forced: dict[str, int] = {}
+        self._legs: dict[int, Row] = {}  # as they were accepted
+        self._taken: dict[int, int] = {}  # lots of a leg that are filled
         self.asked: dict[str, str] = {}
         self.parents: dict[str, str] = {}
 
@@ -71,6 +73,8 @@ class Wording:
             return self._fill(row)
         if kind in (Kind.ROLLED, Kind.CHARGED):
             return self._money(row)
+        if kind == Kind.REPLACED and row[Told.ORDER] in self._legs:
+            return self._resized(row)
         at, order = row[Told.AT], self._exchange.name(row[Told.ORDER])
         if kind == Kind.CANCELLED:
             return Cancelled(at, order, self._why(row, order))
@@ -87,6 +91,8 @@ class Wording:
     def _accepted(self, row: Row) -> Accepted:
         instrument, kind, parent = self._instruments[row[Told.INSTRUMENT]], row[Told.TYPE], row[Told.PARENT]
         order, price = self._exchange.name(row[Told.ORDER]), instrument.price(row[Told.PRICE])
+        if parent >= 0:
+            self._legs[row[Told.ORDER]] = row
         return Accepted(
             at=row[Told.AT],
             order=order,
@@ -99,11 +105,20 @@ class Wording:
             parent=self._exchange.name(parent) if parent >= 0 else self.parents.get(order),
         )
 
+    def _resized(self, row: Row) -> Accepted:
+        """A leg that covers a further fill of its entry, or no more what the other leg took."""
+        leg = list(self._legs[row[Told.ORDER]])
+        leg[Told.AT], leg[Told.PRICE] = row[Told.AT], row[Told.PRICE]
+        leg[Told.LOTS] = row[Told.LOTS] - self._taken.get(row[Told.ORDER], 0)
+        return self._accepted(leg)
+
     def _fill(self, row: Row) -> Fill:
         """Fills of one order after its first are numbered from 2 on."""
         number = row[Told.ORDER]
         order = self._exchange.name(number)
         count = self._fills[number] = self._fills.get(number, 0) + 1
+        if number in self._legs:
+            self._taken[number] = self._taken.get(number, 0) + row[Told.LOTS]
         if row[Told.ROLE] == ROLES["entry"]:
             self._openers[row[Told.INSTRUMENT]] = order
         return self._filled(row, order, f"{order}/fill" if count == 1 else f"{order}/fill/{count}")
