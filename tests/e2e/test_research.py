@@ -77,6 +77,14 @@ def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
     assert result["run_id"] in json.dumps(listed)
 
 
+CLASS = "from quorate import Strategy\nclass Mine(Strategy):\n    def on_bar(self, bar):\n        "
+LEAVES = CLASS + "raise SystemExit(7)\n"
+WRONG = CLASS + "self.target(float('nan'))\n"
+REMEMBERS = (
+    "KEPT = []\ndef positions(o):\n    KEPT or KEPT.append(o.close.mean())\n    return o.close < KEPT[0]\n"
+)
+
+
 @pytest.mark.parametrize(
     ("source", "words", "said"),
     [
@@ -89,6 +97,9 @@ def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
         ("def positions(o): return o.close * 0\n", ("--config", "x.toml"), "belongs to a desk"),
         ("def positions(o): return o.close * 0\n", ("--size", "0"), "is no size"),
         ("def positions(o): return o.close > o.close[-1]\n", (), "bars are known"),
+        (REMEMBERS, (), "bars are known"),
+        (LEAVES, (), "mine.py, line 4: fails at 2024-01-01T00:01:00Z: SystemExit: 7"),
+        (WRONG, (), "mine.py, line 4: target: a stance is a number from -1 to 1, not nan"),
         ("def positions(o): return o.close * 0\n", ("--interval", "7m"), "a day must be a multiple of it"),
         ("def positions(o): return o.close * 0\n", ("--interval", "1d"), "less than two bars of 1d"),
     ],

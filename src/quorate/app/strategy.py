@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,14 @@ class Body:
             return run_formula(self.thing, values, setting)
         if self.kind == "class":
             return run_class(self.thing, values, setting, self.file)
-        return (run_array if self.kind == "array" else run_signal)(self.thing, values, setting, self.file)
+        if self.kind == "array":
+            return run_array(self.thing, values, setting, self.file, afresh=lambda: self.afresh)
+        return run_signal(self.thing, values, setting, self.file)
+
+    @cached_property
+    def afresh(self) -> Any:
+        """The body out of a second load of its file: it remembers nothing of what the first was asked."""
+        return getattr(_module(Path(self.file), "again"), self.name)
 
     @property
     def source(self) -> tuple[str, str]:
@@ -118,8 +126,8 @@ def load_strategy(path: Path) -> Body:
     return Body(kind, thing, name, str(path), hashlib.sha256(source).hexdigest(), known, defaults)
 
 
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"quorate_strategy_{path.stem}", path)
+def _module(path: Path, turn: str = "strategy") -> Any:
+    spec = importlib.util.spec_from_file_location(f"quorate_{turn}_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError("is not a Python file", where=str(path))
     module = importlib.util.module_from_spec(spec)
