@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quorate.app.load import Request
-from quorate.app.research import Asked, perform_research
+from quorate.app.research import Asked, perform_research, prepare
 from quorate.app.strategy import load_strategy, read_grid
 from quorate.app.sweep import _each, perform_sweep, rank
 from quorate.core.errors import ConfigError, InputError
@@ -170,6 +170,21 @@ def test_a_sweep_is_so_many_runs() -> None:
         }
     best = max(row["sharpe"] for row in swept.rows)
     assert swept.result["rows"][0]["sharpe"] == best
+
+
+def test_runs_of_a_sweep_share_no_globals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORATE_HOME", str(tmp_path))
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "SEEN = []\ndef get_signal(ohlcv, state, *, lag=3):\n    SEEN.append(1)\n"
+        "    return {'action': 'buy' if len(SEEN) % 7 < lag else 'close'}\n",
+        encoding="utf-8",
+    )
+    body = load_strategy(file)
+    asked = Asked(strategy=file, request=Request(data=["synthetic:seed=3,bars=200,interval=15m"]))
+    prepared = prepare(asked)
+    found = [body.run({"lag": 3}, prepared.setting).runner.equity.tolist() for _ in range(3)]
+    assert found[0] == found[1] == found[2]
 
 
 def test_processes_give_the_same_rows_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:

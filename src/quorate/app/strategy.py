@@ -7,8 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ class Body:
     digest: str
     known: Mapping[str, type]
     defaults: Mapping[str, Value]
+    _ran: list[bool] = field(default_factory=list, repr=False, compare=False)
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """All parameters with their values. Raises ConfigError for an unknown name or another type."""
@@ -46,19 +46,20 @@ class Body:
         return {**numbers(values)} if self.kind == "formula" else values
 
     def run(self, values: Mapping[str, Value], setting: Setting) -> Run:
-        """One run with these parameters."""
+        """One run with these parameters. From the second on its file is loaded anew: runs share nothing."""
         if self.kind == "formula":
             return run_formula(self.thing, values, setting)
+        thing = self.afresh() if self._ran else self.thing
+        self._ran[:] = [True]
         if self.kind == "class":
-            return run_class(self.thing, values, setting, self.file)
+            return run_class(thing, values, setting, self.file)
         if self.kind == "array":
-            return run_array(self.thing, values, setting, self.file, afresh=lambda: self.afresh)
-        return run_signal(self.thing, values, setting, self.file)
+            return run_array(thing, values, setting, self.file, afresh=self.afresh)
+        return run_signal(thing, values, setting, self.file)
 
-    @cached_property
     def afresh(self) -> Any:
-        """The body out of a second load of its file: it remembers nothing of what the first was asked."""
-        return getattr(_module(Path(self.file), "again"), self.name)
+        """The body out of another load of its file: it remembers nothing of what this one was asked."""
+        return getattr(_module(Path(self.file)), self.name)
 
     @property
     def source(self) -> tuple[str, str]:
@@ -126,8 +127,8 @@ def load_strategy(path: Path) -> Body:
     return Body(kind, thing, name, str(path), hashlib.sha256(source).hexdigest(), known, defaults)
 
 
-def _module(path: Path, turn: str = "strategy") -> Any:
-    spec = importlib.util.spec_from_file_location(f"quorate_{turn}_{path.stem}", path)
+def _module(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"quorate_strategy_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError("is not a Python file", where=str(path))
     module = importlib.util.module_from_spec(spec)
