@@ -261,3 +261,16 @@ def test_real_rates_on_a_real_perpetual_are_paid_to_the_cent(hold: Path, tmp_pat
     assert len(real) > 150
     assert real[:, 10].sum() / 1e8 == pytest.approx(expected, rel=1e-6)
     assert done.result["liquidations"] == []
+
+
+def test_what_holding_cost_is_told_where_no_trade_shows_it(tmp_path: Path) -> None:
+    strategy = tmp_path / "once.py"
+    body = "self.target(self.way if bar.number < 3000 else 0)"
+    strategy.write_text(HOLD.replace("self.target(self.way)", body), encoding="utf-8")
+    done = run(strategy)
+    charged = done.result["metrics"]["financing"]
+    assert charged > 0
+    trades = sum(each["pnl"] for each in done.result["trades"])
+    assert done.result["metrics"]["pnl"]["likely"] == pytest.approx(trades - charged, abs=1e-6)
+    told = f"funding and borrow cost {charged:,.2f} USD: in the profit, in no trade's pnl"
+    assert told in done.result["notes"]

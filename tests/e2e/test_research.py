@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quorate.app.load import Request
-from quorate.app.research import Asked, perform_research
+from quorate.app.research import Asked, perform_research, prepare
 from quorate.app.strategy import load_strategy, read_grid
 from quorate.app.sweep import _each, perform_sweep, rank
 from quorate.core.errors import ConfigError, InputError
@@ -77,6 +77,14 @@ def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
     assert result["run_id"] in json.dumps(listed)
 
 
+CLASS = "from quorate import Strategy\nclass Mine(Strategy):\n    def on_bar(self, bar):\n        "
+LEAVES = CLASS + "raise SystemExit(7)\n"
+WRONG = CLASS + "self.target(float('nan'))\n"
+REMEMBERS = (
+    "KEPT = []\ndef positions(o):\n    KEPT or KEPT.append(o.close.mean())\n    return o.close < KEPT[0]\n"
+)
+
+
 @pytest.mark.parametrize(
     ("source", "words", "said"),
     [
@@ -89,6 +97,9 @@ def test_the_command_says_it_all_and_leaves_its_result(tmp_path: Path) -> None:
         ("def positions(o): return o.close * 0\n", ("--config", "x.toml"), "belongs to a desk"),
         ("def positions(o): return o.close * 0\n", ("--size", "0"), "is no size"),
         ("def positions(o): return o.close > o.close[-1]\n", (), "bars are known"),
+        (REMEMBERS, (), "bars are known"),
+        (LEAVES, (), "mine.py, line 4: fails at 2024-01-01T00:01:00Z: SystemExit: 7"),
+        (WRONG, (), "mine.py, line 4: target: a stance is a number from -1 to 1, not nan"),
         ("def positions(o): return o.close * 0\n", ("--interval", "7m"), "a day must be a multiple of it"),
         ("def positions(o): return o.close * 0\n", ("--interval", "1d"), "less than two bars of 1d"),
     ],
@@ -159,6 +170,21 @@ def test_a_sweep_is_so_many_runs() -> None:
         }
     best = max(row["sharpe"] for row in swept.rows)
     assert swept.result["rows"][0]["sharpe"] == best
+
+
+def test_runs_of_a_sweep_share_no_globals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORATE_HOME", str(tmp_path))
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "SEEN = []\ndef get_signal(ohlcv, state, *, lag=3):\n    SEEN.append(1)\n"
+        "    return {'action': 'buy' if len(SEEN) % 7 < lag else 'close'}\n",
+        encoding="utf-8",
+    )
+    body = load_strategy(file)
+    asked = Asked(strategy=file, request=Request(data=["synthetic:seed=3,bars=200,interval=15m"]))
+    prepared = prepare(asked)
+    found = [body.run({"lag": 3}, prepared.setting).runner.equity.tolist() for _ in range(3)]
+    assert found[0] == found[1] == found[2]
 
 
 def test_processes_give_the_same_rows_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:

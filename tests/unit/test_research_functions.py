@@ -55,7 +55,7 @@ def test_an_honest_function_is_asked_again_and_runs() -> None:
         return honest(ohlcv)
 
     run = array(counting)
-    assert asked == [200, *cuts_of(200, 1)]
+    assert asked == [200, *cuts_of(200, 1, honest(WHERE.ohlcv))]
     assert run.cuts == len(asked) - 1 == 4
     assert len(run.trades) > 20
 
@@ -64,6 +64,38 @@ def test_cuts_are_seeded_and_hold_the_last_bar() -> None:
     assert cuts_of(1_000, 1) == cuts_of(1_000, 1)
     assert cuts_of(1_000, 1) != cuts_of(1_000, 2)
     assert all(max(cuts_of(n, 3)) == n - 1 and min(cuts_of(n, 3)) >= 1 for n in range(2, 50))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_peeks_only_now_and_then_is_met_where_it_does(seed: int, *, leaves: bool) -> None:
+    where = setting(walk(2_000, 4), seed=seed)
+
+    def seldom(ohlcv: Any) -> Any:
+        number = np.arange(len(ohlcv))
+        moves = np.diff(ohlcv.close, append=ohlcv.close[-1])
+        seen = (number % 100 == 50) & ((moves < 0) if leaves else (moves > 0))
+        known = number % 100 == (0 if leaves else 60)
+        return np.select([seen, known], [0.0, 1.0] if leaves else [1.0, 0.0], np.nan)
+
+    with pytest.raises(LookAheadError, match="bars are known"):
+        run_array(seldom, {}, where)
+
+
+def test_what_a_function_remembers_of_later_bars_is_unknown_to_its_fresh_copy() -> None:
+    def made() -> Callable[[Any], Any]:
+        kept: list[float] = []
+
+        def fitted(ohlcv: Any) -> Any:
+            if not kept:
+                kept.append(float(ohlcv.close.mean()))
+            return np.where(ohlcv.close < kept[0], 1.0, -1.0)
+
+        return fitted
+
+    assert run_array(made(), {}, WHERE).cuts == 4  # the one that answered still knows
+    with pytest.raises(LookAheadError, match="bars are known"):
+        run_array(made(), {}, WHERE, afresh=made)
 
 
 def test_shorter_histories_hold_nothing_of_the_rest() -> None:

@@ -424,3 +424,33 @@ def test_sizes_are_spelled_as_they_were_given() -> None:
     ]
     with pytest.raises(ConfigError, match="less than a lot"):
         setting(ROWS, size=share("0.0001")).runner()
+
+
+def test_a_position_beside_a_number_means_its_units() -> None:
+    told: list[tuple[bool, ...]] = []
+
+    def on_bar(self: Any, bar: Any) -> None:
+        held = self.position
+        told.append((held == 0, held != 0, held > 0, held < 0, held >= 1, held <= -2, bool(held)))
+        if bar.number == 0:
+            self.sell(2)
+
+    play(on_bar)
+    assert told[0] == (True, False, False, False, False, False, False)
+    assert told[-1] == (False, True, False, True, False, True, True)
+
+
+def test_a_call_that_is_misspelt_is_noted() -> None:
+    kind = type("Deaf", (Strategy,), {"on_bars": lambda self, bar: None, "on_signal": lambda self: None})
+    assert run_class(kind, {}, setting(ROWS)).notes == (
+        "on_bars is none of the calls (did you mean on_bar?)",
+        "nothing is ever asked: there is no on_bar, on_tick or on_timer",
+    )
+
+
+def test_what_fails_in_start_fails_before_the_first_bar() -> None:
+    def start(self: Any) -> None:
+        raise KeyError("x")
+
+    with pytest.raises(InputError, match="fails before the first bar: KeyError: 'x'"):
+        play(lambda self, bar: None, start=start)

@@ -31,7 +31,7 @@ from quorate.app.venue_rules import VenueAsked, read_venue
 from quorate.core.errors import ConfigError, InputError
 from quorate.core.instant import spell_instant
 from quorate.core.instrument import Instrument
-from quorate.core.money import E8
+from quorate.core.money import E8, Money
 from quorate.native.clearing import LIQUIDATION
 from quorate.native.exchange import REASONS, Kind, Market, Row, Rows, Told
 from quorate.native.limits import BREAKERS
@@ -282,6 +282,7 @@ def _fates(run: Run) -> list[str]:
     """What went unlike a person would expect."""
     notes = [f"{count:,} orders were refused: {reason}" for reason, count in run.rejections.items()]
     equity = run.stats.curve.equity
+    notes += _charged(run)
     notes += _borrowed(run)
     for row in run.liquidations.tolist():
         terms, when = run.setting.instruments[row[Told.INSTRUMENT]], spell_instant(row[Told.FILLED_AT])
@@ -297,6 +298,17 @@ def _fates(run: Run) -> list[str]:
         if (lots := run.runner.held(place))
     ]
     return [*notes, *held]
+
+
+def _charged(run: Run) -> list[str]:
+    """A note where holding cost, or earned, what no trade shows: won trades can make a lost run."""
+    charges = run.runner.charges_e8
+    if not charges or not len(run.trades):
+        return []
+    paid = Money(abs(charges), run.setting.cash.scale)
+    return [
+        f"funding and borrow {'cost' if charges > 0 else 'earned'} {paid}: in the profit, in no trade's pnl"
+    ]
 
 
 def _borrowed(run: Run) -> list[str]:

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Body:
     digest: str
     known: Mapping[str, type]
     defaults: Mapping[str, Value]
+    _ran: list[bool] = field(default_factory=list, repr=False, compare=False)
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """All parameters with their values. Raises ConfigError for an unknown name or another type."""
@@ -45,12 +46,20 @@ class Body:
         return {**numbers(values)} if self.kind == "formula" else values
 
     def run(self, values: Mapping[str, Value], setting: Setting) -> Run:
-        """One run with these parameters."""
+        """One run with these parameters. From the second on its file is loaded anew: runs share nothing."""
         if self.kind == "formula":
             return run_formula(self.thing, values, setting)
+        thing = self.afresh() if self._ran else self.thing
+        self._ran[:] = [True]
         if self.kind == "class":
-            return run_class(self.thing, values, setting, self.file)
-        return (run_array if self.kind == "array" else run_signal)(self.thing, values, setting, self.file)
+            return run_class(thing, values, setting, self.file)
+        if self.kind == "array":
+            return run_array(thing, values, setting, self.file, afresh=self.afresh)
+        return run_signal(thing, values, setting, self.file)
+
+    def afresh(self) -> Any:
+        """The body out of another load of its file: it remembers nothing of what this one was asked."""
+        return getattr(_module(Path(self.file)), self.name)
 
     @property
     def source(self) -> tuple[str, str]:

@@ -75,14 +75,32 @@ def _check(answer: Answer, where: str) -> None:
             raise InputError(f"bar {bar}: {name} {prices[bar]:g} is not a price", where=where)
 
 
-def cuts_of(bars: int, seed: int) -> list[int]:
-    """How many bars each shorter history has: some drawn from the last three quarters, and all but one."""
+def cuts_of(bars: int, seed: int, position: Floats | None = None) -> list[int]:
+    """How many bars each shorter history has: some drawn from the last three quarters, and all but one.
+
+    Given what was said, one of them ends where a stance is taken up, and one where one is left: who looks
+    ahead only there, and seldom does so, is met by no bar drawn at large.
+    """
     if bars < 2:
         return []
-    bits = np.random.PCG64(seed)
     first = max(1, bars // 4)
-    drawn = {first + int(raw) % (bars - first) for raw in bits.random_raw(CUTS)}
+    raws = np.random.PCG64(seed).random_raw(CUTS)
+    drawn = [first + int(raw) % (bars - first) for raw in raws]
+    if position is not None:
+        for place, turns in enumerate(_turns(position, first)):
+            if turns.size:
+                drawn[place] = int(turns[int(raws[place]) % turns.size]) + 1
     return sorted({*drawn, bars - 1})
+
+
+def _turns(position: Floats, first: int) -> tuple[Ints, Ints]:
+    """(bars at which a stance is taken up, those at which one is left), short of the last bar."""
+    known = np.where(np.isnan(position), 0, np.arange(len(position)))
+    stance = np.nan_to_num(position[np.maximum.accumulate(known)])
+    turned = np.r_[False, stance[1:] != stance[:-1]]
+    turned[: max(first - 1, 0)] = False
+    turned[-1] = False
+    return np.flatnonzero(turned & (stance != 0)), np.flatnonzero(turned & (stance == 0))
 
 
 def prove(
@@ -95,9 +113,10 @@ def prove(
 ) -> int:
     """Ask again with shorter histories, which must not change what was said of their bars; returns how many.
 
+    ``function`` is best a copy loaded afresh: the one that answered may remember the later bars.
     Raises LookAheadError naming the first bar that only a later one could have made so.
     """
-    cuts = cuts_of(len(ohlcv), seed)
+    cuts = cuts_of(len(ohlcv), seed, whole.position)
     for bars in cuts:
         part = ask(function, ohlcv.until(bars), parameters, where)
         for name in Answer._fields:
@@ -111,7 +130,9 @@ def prove(
                 bar = int(np.argmax(differs))
                 known = f"{short[bar]:g} when only {bars} bars are known"
                 what = f"{name} at bar {bar} is {full[bar]:g}, and {known}"
-                raise LookAheadError(what, where=where, todo="use nothing of later bars")
+                raise LookAheadError(
+                    what, where=where, todo="use nothing of later bars, nor chance without a seed"
+                )
     return len(cuts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,33 @@ class Holding(NamedTuple):
 
     def __bool__(self) -> bool:
         return self.lots != 0
+
+    # Beside a number its units are meant: as a bare tuple `position == 0` would be False for ever.
+
+    def __eq__(self, other: object) -> bool:
+        return self.units == other if isinstance(other, int | float) else tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.units < _units(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.units <= _units(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.units > _units(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.units >= _units(other))
+
+
+def _units(other: Any) -> Any:
+    return other.units if isinstance(other, Holding) else other
 
 
 class Notice(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from quorate.core.errors import InputError
@@ -297,4 +298,17 @@ def drive(strategy: Strategy, desk: Desk) -> None:
     hears_ticks = kind.on_tick is not Base.on_tick
     if hears_ticks and not any(runner.shows(each) for each in (Row.TRADE, Row.QUOTE)):
         desk.notes.append("on_tick was never called: the data hold bars, and no trades or quotes")
+    desk.notes += _unheard(kind, Base)
     runner.run(strategy.on_bar, on_report, strategy.on_timer, strategy.on_tick if hears_ticks else None)
+
+
+def _unheard(kind: type, base: type) -> list[str]:
+    """Methods that look as if they were called and are not; and that nothing is."""
+    calls = [name for name in vars(base) if name.startswith("on_")]
+    own = [name for name in dir(kind) if name.startswith("on_") and name not in calls]
+    near = {name: get_close_matches(name, calls, 1, 0.8) for name in own}
+    notes = [
+        f"{name} is none of the calls (did you mean {found[0]}?)" for name, found in near.items() if found
+    ]
+    deaf = all(getattr(kind, name) is getattr(base, name) for name in ("on_bar", "on_tick", "on_timer"))
+    return [*notes, *(["nothing is ever asked: there is no on_bar, on_tick or on_timer"] if deaf else [])]

@@ -285,12 +285,20 @@ def run_signal(
 
 
 def run_array(
-    function: Callable[..., Any], values: Mapping[str, Value], setting: Setting, where: str = "positions"
+    function: Callable[..., Any],
+    values: Mapping[str, Value],
+    setting: Setting,
+    where: str = "positions",
+    *,
+    afresh: Callable[[], Callable[..., Any]] | None = None,
 ) -> Run:
-    """Run an array function, after it has shown with shorter histories that it does not look ahead."""
+    """Run an array function, after it has shown with shorter histories that it does not look ahead.
+
+    ``afresh`` loads it once more for these: what it keeps outside itself would know the later bars.
+    """
     ohlcv = setting.ohlcv
     answer = ask(function, ohlcv, values, where)
-    cuts = prove(function, ohlcv, values, answer, setting.seed, where)
+    cuts = prove(afresh() if afresh else function, ohlcv, values, answer, setting.seed, where)
     return follow(answer, setting, cuts)
 
 
@@ -334,11 +342,16 @@ def one_line(where: str, runner: Runner | Course) -> Iterator[None]:
     except OverflowError as error:
         raise DataError(str(error), where=where) from error
     except QuorateError as error:
-        if error.where or not isinstance(error, InputError):
+        if not isinstance(error, InputError):
             raise
-        raise type(error)(error.what, where=_at(where, error), todo=error.todo) from error
-    except Exception as error:
-        what = f"fails at {spell_instant(runner.now)}: {type(error).__name__}: {error}"
+        place = _at(where, error)
+        if error.where and place == where:
+            raise
+        named = f"{place}: {error.where}" if error.where else place
+        raise type(error)(error.what, where=named, todo=error.todo) from error
+    except (Exception, SystemExit) as error:
+        when = f"at {spell_instant(runner.now)}" if runner.now else "before the first bar"
+        what = f"fails {when}: {type(error).__name__}: {error}"
         raise InputError(what, where=_at(where, error)) from error
 
 
