@@ -366,16 +366,17 @@ def test_a_group_is_of_one_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "rules",
+    "made",
     [
-        Rules(participation=Decimal("0.05")),
-        Rules(impact=Decimal("0.1")),
-        Rules(intrabar="pessimistic"),
-        Rules(intrabar="optimistic"),
-        Rules(latency=Latency.sampled(3, [2 * MINUTE, 5 * MINUTE])),
+        lambda: Rules(participation=Decimal("0.05")),
+        lambda: Rules(impact=Decimal("0.1")),
+        lambda: Rules(intrabar="pessimistic"),
+        lambda: Rules(intrabar="optimistic"),
+        lambda: Rules(latency=Latency.sampled(3, [2 * MINUTE, 5 * MINUTE])),
     ],
 )
-def test_rules_reach_the_exchange(rules: Rules) -> None:
+def test_rules_reach_the_exchange(made: Callable[[], Rules]) -> None:
+    rules = made()
     case = Case({"trail": 3.0}, "trailing_stop", {"trail": 300})
     assert same(by_verb(case, rules).reports, directly(case, rules))
     assert not same(by_verb(case, rules).reports, by_verb(case, Rules()).reports), "a planted defect: dropped"

@@ -174,9 +174,9 @@ def bankrupt(collector: Collector) -> list[str]:
 
 
 def nothing_passed(refused: int, by_rule: Mapping[str, int]) -> list[str]:
-    """A note for a run whose every order was refused: how many, and which rule refused most."""
+    """A note for a run that let nothing out: nothing was wanted, or how much was refused, and by what."""
     if not refused:
-        return []
+        return ["no order was ever wanted: the figures are those of doing nothing"]
     rule = max(sorted(by_rule), key=lambda name: by_rule[name])
     return [f"every order was refused: {refused:,} in all, {by_rule[rule]:,} by {rule}"]
 

@@ -14,14 +14,18 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
+import msgspec
+
+from quorate.analysis import words
 from quorate.analysis.analysis import analyse
+from quorate.analysis.baselines import Baselines, baselines
 from quorate.analysis.result import Curve
 from quorate.app.home import check_place
 from quorate.app.limits import failures, told
 from quorate.app.research import LABEL, REVIEWED, Asked, Prepared, prepare
 from quorate.app.run import closes_of, nothing_passed
 from quorate.app.strategy import read_grid, read_sets
-from quorate.app.trials import PBO_MAX, judge, returns_of, returns_of_run
+from quorate.app.trials import PBO_MAX, judge, returns_of, returns_of_run, worded
 from quorate.core.errors import ConfigError, InputError
 from quorate.indicators.formula import Formula, plan_formula
 from quorate.native.backtest import Settings, Sweep, Tape, named
@@ -83,12 +87,14 @@ def perform_sweep(
             progress(len(rows), len(combinations))
     ranked = rank(rows, sort)
     chosen = next(place for place, row in enumerate(rows) if row is ranked[0])
-    best = returns[chosen] if returns else returns_of_run(_run(prepared, combinations[chosen]))
+    run = _run(prepared, combinations[chosen])
+    best = returns[chosen] if returns else returns_of_run(run)
     judged = judge(prepared.setting, rows, best, returns)
-    limits, refusals = _reviewed(prepared, combinations[chosen])
+    beside, _ = baselines(run.stats, closes_of(prepared.series), prepared.setting.seed)
+    limits, refusals = _reviewed(prepared, run)
     label = LABEL if prepared.rulebook is None else REVIEWED
     notes = [label, *refusals, *prepared.notes, *(note for each in prepared.series for note in each.notes)]
-    notes.insert(1, judged["says"])
+    notes[1:1] = [judged["says"], *_told_beside(beside)]
     result = {
         "mode": "sweep",
         "strategy": asked.strategy.name,
@@ -109,23 +115,35 @@ def perform_sweep(
         "trust_level": prepared.trust,
         "rows": ranked,
         "significance": judged,
+        "baselines": msgspec.to_builtins(beside),
         "notes": list(dict.fromkeys(notes)),
     }
     result["report"] = None
     if report is not None:
         from quorate.app.sweep_report import report_sweep  # jinja2 is wanted by a report only
 
-        run = _run(prepared, combinations[chosen])
         found = analyse(run.stats, closes_of(prepared.series), prepared.setting.seed)
         result["report"] = str(report_sweep(report, result, rows, found))
     return Swept(result, grid, rows)
 
 
-def _reviewed(prepared: Prepared, best: Mapping[str, Value]) -> tuple[dict[str, Any], list[str]]:
-    """(what the limits did to the best, notes on it). Without a rulebook nothing is run again."""
+def _told_beside(beside: Baselines) -> list[str]:
+    """A line on what needs no search."""
+    hold, random = beside.buy_and_hold, beside.random
+    parts = []
+    if hold is not None:
+        parts.append(
+            f"buy and hold {worded('total_return', hold.total_return)}, Sharpe {words.number(hold.sharpe)}"
+        )
+    if random is not None:
+        parts.append(f"random traders {words.percent(random.low)} to {words.percent(random.high)}")
+    return [f"beside the best, over the same bars: {'; '.join(parts)}"] if parts else []
+
+
+def _reviewed(prepared: Prepared, run: Run) -> tuple[dict[str, Any], list[str]]:
+    """(what the limits did to the best, notes on it)."""
     if prepared.rulebook is None:
         return {"applied": "none"}, []
-    run = _run(prepared, best)
     limits = told(run, prepared.rulebook)
     vetoes = int((run.runner.reviews[:, Reviewed.LOTS] == 0).sum())
     notes = [*([] if run.runner.orders else nothing_passed(vetoes, limits["refused"])), *failures(run)]

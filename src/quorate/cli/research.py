@@ -97,7 +97,20 @@ def summarise(result: dict[str, Any], analysis: Analysis) -> None:
     say(f"orders digest: {result['orders_digest']}")
     if result["report"]:
         say(f"report: {result['report']}")
-    say(f"next: quorate sweep --strategy {config['strategy']} --grid name=from:to")
+    say(f"next: quorate {_following(config)}")
+
+
+def _following(config: dict[str, Any]) -> str:
+    """The command that leads on: its first numbers searched around what they are, or the whole desk."""
+    numbers = {
+        name: value
+        for name, value in config["parameters"].items()
+        if isinstance(value, int) and not isinstance(value, bool) and value > 1
+    }
+    if not numbers:
+        return f"backtest --strategy {config['strategy']} --desk"
+    grids = (f"--grid {name}={value // 2}:{value * 2}" for name, value in list(numbers.items())[:2])
+    return f"sweep --strategy {config['strategy']} {' '.join(grids)}"
 
 
 def _trades(trades: list[dict[str, Any]]) -> None:

@@ -298,11 +298,11 @@ def drive(strategy: Strategy, desk: Desk) -> None:
     hears_ticks = kind.on_tick is not Base.on_tick
     if hears_ticks and not any(runner.shows(each) for each in (Row.TRADE, Row.QUOTE)):
         desk.notes.append("on_tick was never called: the data hold bars, and no trades or quotes")
-    desk.notes += _unheard(kind, Base)
+    desk.notes += unheard(kind, Base)
     runner.run(strategy.on_bar, on_report, strategy.on_timer, strategy.on_tick if hears_ticks else None)
 
 
-def _unheard(kind: type, base: type) -> list[str]:
+def unheard(kind: type, base: type) -> list[str]:
     """Methods that look as if they were called and are not; and that nothing is."""
     calls = [name for name in vars(base) if name.startswith("on_")]
     own = [name for name in dir(kind) if name.startswith("on_") and name not in calls]

@@ -90,6 +90,11 @@ class Strategy:
         return self.desk.last(4, count, instrument, every)
 
     @property
+    def instruments(self) -> list[str]:
+        """The ids of the run's instruments; what is asked without one is of the first."""
+        return [each.id for each in self.desk.instruments]
+
+    @property
     def now(self) -> int:
         """The instant, in ns."""
         return self.desk.runner.now
