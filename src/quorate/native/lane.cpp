@@ -93,6 +93,7 @@ class Lane {
   }
 
   Lots target_of(std::int32_t stance_e6, Ticks close) const;
+  bool turn(std::int32_t bar, Instant arrival);
   void advance(std::int32_t end);
   void stretch(std::int32_t end);
   void draw(std::int32_t end) const;
@@ -352,6 +353,34 @@ void Lane::trade(std::int32_t bar, Instant arrival, Lots signed_lots, Role role)
   if (record_ != nullptr) record_->fills.push_back(fill);
 }
 
+// Out and in again the other way, at an open that costs nothing but fees: both fills are worth the same. False, and
+// nothing is done, where it is not as plain as that.
+bool Lane::turn(std::int32_t bar, Instant arrival) {
+  const Instant start = tape_.start(bar);
+  const Lots after = -lots_, lots = after < 0 ? lots_ : after;
+  if (!free_ || !coarse_ || lots_ == 0 || arrival > start || lots > lots_max_) return false;
+  const Ticks open = tape_.open(bar);
+  const std::int64_t sign = after < 0 ? -1 : 1;
+  const std::int64_t paid = worth(open, after), owed = fee(paid, lots);
+  const std::int64_t between = cash_e8_ - paid - owed, left = between - paid - owed;
+  const std::int64_t margin = (paid < 0 ? -paid : paid) * terms_.margin.numerator;
+  const bool fits = between <= room && between >= -room && left <= room && left >= -room;
+  if (!fits || (margin_.by() == 1 ? margin : margin_.up(margin)) > between - owed) return false;
+  cash_e8_ = left;
+  lots_ = after;
+  totals_.fees_e8 += 2 * owed;
+  totals_.traded_e8 += 2 * Wide{paid * sign};
+  totals_.fills += 2;
+  Fill fill{.bar = bar, .at = tape_.at(bar), .side = static_cast<Side>(sign), .role = Role::exit, .lots = lots,
+            .price = open, .fee_e8 = owed, .filled_at = start, .best = open, .worst = open};
+  log_.turn(fill, paid);
+  if (record_ == nullptr) return true;
+  record_->fills.push_back(fill);
+  fill.role = Role::entry;
+  record_->fills.push_back(fill);
+  return true;
+}
+
 Lots Lane::target_of(std::int32_t stance_e6, Ticks close) const {
   if (settings_.size.of == Size::Of::lots) {
     if (stance_e6 == full_e6) return lots_full_;
@@ -387,6 +416,7 @@ Statistics Lane::run(std::span<const Change> changes) {
       ++day_start_;
       charge(met);
     }
+    if (target == -lots_ && turn(met, static_cast<Instant>(arrival))) continue;
     if (kept != lots_) trade(met, static_cast<Instant>(arrival), kept - lots_, Role::exit);
     if (target != kept) trade(met, static_cast<Instant>(arrival), target - kept, Role::entry);
   }

@@ -134,9 +134,14 @@ class TradeLog {
  public:
   explicit TradeLog(Room<Trade>* kept) : kept_(kept) {}
   void on(const Fill& fill, std::int64_t paid_e8, std::int64_t better_e8, std::int64_t worse_e8);
+  // Out of all that is open and as much in again the other way: `paid_e8` and the fee of either fill.
+  void turn(const Fill& fill, std::int64_t paid_e8);
   const Tally& tally() const { return tally_; }
 
  private:
+  void begin(const Fill& fill);
+  void close(const Fill& fill);
+
   Room<Trade>* kept_;
   Trade open_{};
   Lots lots_ = 0;
@@ -172,12 +177,7 @@ inline void Tally::add(const Trade& trade) {
 
 inline void TradeLog::on(const Fill& fill, std::int64_t paid_e8, std::int64_t better_e8, std::int64_t worse_e8) {
   const Lots signed_lots = fill.lots * fill.sign();
-  if (lots_ == 0) {
-    open_ = {.entry_bar = fill.bar, .exit_bar = 0, .opened_at = fill.filled_at, .closed_at = 0,
-             .side = fill.side, .lots = 0, .entry_e8 = 0, .exit_e8 = 0, .fees_e8 = 0, .pnl_e8 = 0,
-             .best_e8 = 0, .worst_e8 = 0, .exit_role = Role::exit};
-    flow_e8_ = 0;
-  }
+  if (lots_ == 0) begin(fill);
   const std::int64_t worth = paid_e8 < 0 ? -paid_e8 : paid_e8;
   if (fill.side == open_.side) {
     gather(open_.lots, fill.lots);
@@ -190,7 +190,31 @@ inline void TradeLog::on(const Fill& fill, std::int64_t paid_e8, std::int64_t be
   gather(open_.fees_e8, fill.fee_e8);
   gather(open_.best_e8, better_e8);
   gather(open_.worst_e8, worse_e8);
-  if (lots_ != 0) return;
+  if (lots_ == 0) close(fill);
+}
+
+inline void TradeLog::turn(const Fill& fill, std::int64_t paid_e8) {
+  const std::int64_t worth = paid_e8 < 0 ? -paid_e8 : paid_e8;
+  gather(open_.exit_e8, worth);
+  gather(flow_e8_, -paid_e8);
+  gather(open_.fees_e8, fill.fee_e8);
+  close(fill);
+  begin(fill);
+  lots_ = fill.lots * fill.sign();
+  open_.lots = fill.lots;
+  open_.entry_e8 = worth;
+  open_.fees_e8 = fill.fee_e8;
+  flow_e8_ = -paid_e8;
+}
+
+inline void TradeLog::begin(const Fill& fill) {
+  open_ = {.entry_bar = fill.bar, .exit_bar = 0, .opened_at = fill.filled_at, .closed_at = 0,
+           .side = fill.side, .lots = 0, .entry_e8 = 0, .exit_e8 = 0, .fees_e8 = 0, .pnl_e8 = 0,
+           .best_e8 = 0, .worst_e8 = 0, .exit_role = Role::exit};
+  flow_e8_ = 0;
+}
+
+inline void TradeLog::close(const Fill& fill) {
   open_.exit_bar = fill.bar;
   open_.closed_at = fill.at;
   open_.exit_role = fill.role;
